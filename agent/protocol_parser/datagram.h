@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+// What goes into the protocol parser and what comes out of it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "bpf/stem_abi.h"
+#include "common/address.h"
+
+namespace stem {
+
+// One UDP datagram taken out of the packet stream.
+struct Datagram {
+  Endpoint source;
+  Endpoint destination;
+  stem_side from = STEM_SIDE_NONE;
+  std::string payload;
+  uint64_t received_ns = 0;  // CLOCK_MONOTONIC, when the agent took it from its AF_XDP ring
+};
+
+// Where the protocol parser's verdicts go.
+class DatagramSink {
+ public:
+  virtual ~DatagramSink() = default;
+
+  // Gives the datagram back to the kernel, which routes it as if it had just arrived.
+  virtual void Forward(const Datagram& datagram) = 0;
+
+  // Sends `payload` in the place of `request`'s destination, to its source.
+  virtual void Answer(const Datagram& request, std::string_view payload) = 0;
+};
+
+}  // namespace stem

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+# What every target of the project shares: warnings, sanitizers, the compiler cache, and the rule
+# that turns a BPF source into an embedded skeleton.
+
+find_program(CCACHE_PROGRAM ccache)
+if(CCACHE_PROGRAM)
+  set(CMAKE_C_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE_PROGRAM})
+endif()
+
+# Interface target: our own code links it, generated code does not.
+add_library(stem_options INTERFACE)
+target_include_directories(stem_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_compile_options(stem_options INTERFACE -Wall -Wextra -Werror)
+
+if(STEM_SANITIZE)
+  add_compile_options(-fsanitize=${STEM_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${STEM_SANITIZE})
+endif()
+
+# stem_library(NAME SOURCES... [LINK libs...]): a static library of our own code.
+function(stem_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC stem_options ${ARG_LINK})
+endfunction()
+
+# stem_test(NAME SOURCES... LINK libs...): a GoogleTest binary, registered with ctest under LABEL.
+function(stem_test name)
+  cmake_parse_arguments(ARG "" "LABEL" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE stem_options ${ARG_LINK} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}" SKIP_REGULAR_EXPRESSION "^\\[  SKIPPED \\] .* tests?, listed below")
+endfunction()
+
+find_program(CLANG_PROGRAM clang REQUIRED)
+find_program(BPFTOOL_PROGRAM bpftool PATHS /usr/sbin REQUIRED)
+find_program(LLVM_STRIP_PROGRAM llvm-strip REQUIRED)
+
+# stem_bpf(NAME HEADERS...): NAME.bpf.c -> NAME.bpf.o -> NAME.skel.h, as target NAME_skel.
+function(stem_bpf name)
+  set(source ${CMAKE_CURRENT_SOURCE_DIR}/${name}.bpf.c)
+  set(object ${CMAKE_CURRENT_BINARY_DIR}/${name}.bpf.o)
+  set(skeleton ${CMAKE_CURRENT_BINARY_DIR}/${name}.skel.h)
+  add_custom_command(
+    OUTPUT ${object}
+    COMMAND ${CLANG_PROGRAM} -target bpf -mcpu=v3 -O2 -g -Wall -Wextra -Werror
+            -I${CMAKE_SOURCE_DIR} -idirafter /usr/include/${CMAKE_LIBRARY_ARCHITECTURE}
+            -MD -MF ${object}.d -c ${source} -o ${object}
+    COMMAND ${LLVM_STRIP_PROGRAM} -g ${object}
+    DEPENDS ${source} DEPFILE ${object}.d
+    COMMENT "Compiling ${name}.bpf.c for the kernel" VERBATIM)
+  add_custom_command(
+    OUTPUT ${skeleton}
+    COMMAND ${BPFTOOL_PROGRAM} gen skeleton ${object} name ${name} > ${skeleton}
+    DEPENDS ${object} COMMENT "Embedding ${name}.bpf.o" VERBATIM)
+  add_custom_target(${name}_skeleton DEPENDS ${skeleton})
+  add_library(${name}_skel INTERFACE)
+  target_include_directories(${name}_skel SYSTEM INTERFACE ${CMAKE_CURRENT_BINARY_DIR})
+  add_dependencies(${name}_skel ${name}_skeleton)
+  target_link_libraries(${name}_skel INTERFACE PkgConfig::LIBBPF)
+endfunction()
