@@ -10,9 +10,9 @@
 #ifndef STEM_ABI_H
 #define STEM_ABI_H
 
-#ifdef __cplusplus
 #include <linux/types.h>
 
+#ifdef __cplusplus
 #include <cstddef>
 #define STEM_STATIC_ASSERT static_assert
 extern "C" {
@@ -49,7 +49,7 @@ enum stem_side {
   X(media_relayed, 0, "media through a pinhole, relayed in XDP")                             \
   X(media_to_stack, 0, "media through a pinhole, routed by the kernel stack")                \
   X(truncated, 1, "headers cut short")                                                       \
-  X(bad_ip_header, 1, "IP header with impossible lengths or version")                        \
+  X(bad_header, 1, "IP or UDP header with impossible lengths or version")                    \
   X(not_ip, 1, "neither IP nor ARP")                                                         \
   X(too_many_vlans, 1, "more than two VLAN tags")                                            \
   X(ext_header_cap, 1, "more IPv6 extension headers than the parser follows")                \

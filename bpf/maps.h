@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
+/*
+ * The maps of the data plane and what is fixed when a pipeline is loaded.
+ *
+ * All maps are pinned by name under /sys/fs/bpf/stem/NAME/ and outlive agent and pipeline. Sizes
+ * marked "from the configuration" are set by the agent before load.
+ */
+#ifndef STEM_MAPS_H
+#define STEM_MAPS_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "bpf/stem_abi.h"
+
+struct {
+  __uint(type, BPF_MAP_TYPE_XSKMAP);
+  __uint(max_entries, STEM_SIDE_MAX* STEM_MAX_QUEUES);
+  __type(key, __u32); /* side * STEM_MAX_QUEUES + RX queue */
+  __type(value, __u32);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+} xsks SEC(".maps");
+
+/* A full table refuses new pinholes (the agent answers 503); it never evicts. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1024); /* limits.pinholes, from the configuration */
+  __type(key, struct stem_pinhole_key);
+  __type(value, struct stem_pinhole);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+} pinholes SEC(".maps");
+
+/* Not read by the kernel: what the next agent needs to take over the calls. */
+struct {
+  __uint(type, BPF_MAP_TYPE_HASH);
+  __uint(max_entries, 1024); /* limits.calls, from the configuration */
+  __uint(map_flags, BPF_F_NO_PREALLOC);
+  __type(key, __u64);
+  __type(value, struct stem_call);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+} calls SEC(".maps");
+
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, STEM_MAX_RULES);
+  __type(key, __u32);
+  __type(value, struct stem_rule);
+} rules SEC(".maps");
+
+/* A full ring loses the event, never the packet's verdict or its counter. */
+struct {
+  __uint(type, BPF_MAP_TYPE_RINGBUF);
+  __uint(max_entries, 256 * 1024);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+} events SEC(".maps");
+
+struct event_budget {
+  __u64 window_ns; /* start of the running second */
+  __u32 sent;
+  __u32 suppressed;
+};
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct event_budget);
+} event_budget SEC(".maps");
+
+/* Fixed at load. The verifier removes what a constant makes unreachable. */
+const volatile __u32 outside_ifindex = 0;
+const volatile __u32 inside_ifindex = 0;
+const volatile __u32 default_pass = 0;    /* default_policy: pass */
+const volatile __u32 agent_down_pass = 0; /* signalling.agent_down: pass */
+const volatile __u32 rule_count = 0;
+const volatile __u32 events_per_second = 100; /* per CPU */
+const volatile __u16 sip_ports[STEM_MAX_SIP_PORTS] = {5060};
+
+#endif /* STEM_MAPS_H */
