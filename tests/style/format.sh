@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Layout of the sources: checks it, or mends it with --fix.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+case ${1:-} in
+  --fix) mode=(-i) ;;
+  '') mode=(--dry-run --Werror) ;;
+  *)
+    echo "usage: ./run format [--fix]" >&2
+    exit 2
+    ;;
+esac
+find agent bpf common ctl sm tests -name '*.h' -o -name '*.c' -o -name '*.cc' | sort | xargs clang-format "${mode[@]}"
+if [[ ${1:-} == --fix ]]; then exit; fi
+find run .ci vagrant tests -type f -exec grep -lE '^#!/usr/bin/env bash' {} + | sort |
+  xargs shellcheck -x
