@@ -17,6 +17,7 @@ struct Datagram {
   Endpoint destination;
   stem_side from = STEM_SIDE_NONE;
   std::string payload;
+  std::string ip_packet;     // the whole IP packet as it arrived, with complete checksums
   uint64_t received_ns = 0;  // CLOCK_MONOTONIC, when the agent took it from its AF_XDP ring
 };
 

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// The XDP programs and their maps, loaded, pinned and attached: what the kernel runs for one
+// firewall instance, with or without an agent.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/dataplane/unique_fd.h"
+#include "agent/dataplane/xdp_attachment.h"
+#include "bpf/stem_abi.h"
+
+namespace stem {
+
+struct DataPlaneConfig {
+  std::string name;     // instance: pins lie under /sys/fs/bpf/stem/NAME
+  std::string outside;  // interface names
+  std::string inside;
+  XdpMode mode = XdpMode::kNative;
+  std::vector<uint16_t> sip_ports;  // 1 to STEM_MAX_SIP_PORTS
+  bool agent_down_pass = false;
+  bool default_pass = false;
+  uint32_t max_calls = 0;
+  uint32_t max_pinholes = 0;
+  uint32_t events_per_second = 100;  // per CPU
+  std::vector<stem_rule> rules;      // at most STEM_MAX_RULES
+};
+
+struct InterfaceState {
+  std::string name;
+  stem_side side = STEM_SIDE_NONE;
+  unsigned index = 0;
+  XdpMode mode = XdpMode::kNative;
+  uint32_t queues = 0;  // RX queues
+  bool dispatcher = false;
+};
+
+// The kernel side of one instance. Destroying the object leaves the kernel as it is; only Remove()
+// takes it down. Maps already pinned by an earlier agent are adopted with what they hold.
+class DataPlane {
+ public:
+  // Loads a pipeline for `config`, puts it into slot 0 and sees that both interfaces call it.
+  // FAILED_PRECONDITION with the command that mends it when bpffs is missing, a foreign XDP program
+  // is in the way, or pinned maps have another size or layout. On failure an older pipeline stays.
+  static absl::StatusOr<DataPlane> Open(const DataPlaneConfig& config);
+
+  // Detaches from both interfaces and unpins everything of `name`. OK when there is nothing.
+  static absl::Status Remove(const std::string& name, const std::vector<std::string>& interfaces);
+
+  static std::string PinDirectory(const std::string& name);
+
+  int pinholes_fd() const { return pinholes_.get(); }
+  int calls_fd() const { return calls_.get(); }
+  int counters_fd() const { return counters_.get(); }
+  int xsks_fd() const { return xsks_.get(); }
+  int events_fd() const { return events_.get(); }
+  const std::vector<InterfaceState>& interfaces() const { return interfaces_; }
+  // Whether the instance was in the kernel before Open.
+  bool adopted() const { return adopted_; }
+
+ private:
+  DataPlane() = default;
+
+  UniqueFd pinholes_, calls_, counters_, xsks_, events_;
+  std::vector<InterfaceState> interfaces_;
+  bool adopted_ = false;
+};
+
+}  // namespace stem

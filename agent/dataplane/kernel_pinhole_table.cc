@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/dataplane/kernel_pinhole_table.h"
+
+#include <bpf/bpf.h>
+#include <netinet/in.h>
+
+#include <algorithm>
+#include <cerrno>
+
+#include "agent/dataplane/errno_status.h"
+#include "agent/dataplane/map_walk.h"
+#include "common/status_macros.h"
+#include "fmt/format.h"
+
+namespace stem {
+namespace {
+
+stem_pinhole_key ToKernel(const PinholeKey& key) {
+  stem_pinhole_key out{};
+  std::copy(key.destination.address.bytes.begin(), key.destination.address.bytes.end(),
+            out.address);
+  out.port = key.destination.port;
+  out.protocol = IPPROTO_UDP;
+  out.from_side = static_cast<__u8>(key.from);
+  return out;
+}
+
+Pinhole FromKernel(const stem_pinhole_key& key, const stem_pinhole& value) {
+  Pinhole out;
+  out.key = {{IpAddress::FromV6(key.address), key.port}, static_cast<stem_side>(key.from_side)};
+  out.grant = {value.peer_match,
+               {IpAddress::FromV6(value.peer_address), value.peer_port},
+               value.media,
+               value.call};
+  out.use = {value.opened_ns, value.last_seen_ns, value.packets, value.bytes, value.wrong_peer};
+  return out;
+}
+
+std::string Name(const PinholeKey& key) {
+  return fmt::format("pinhole to {}", key.destination.ToString());
+}
+
+}  // namespace
+
+absl::Status KernelPinholeTable::Open(const PinholeKey& key, const PinholeGrant& grant,
+                                      uint64_t now_ns) {
+  const stem_pinhole_key kernel_key = ToKernel(key);
+  stem_pinhole value{};
+  value.opened_ns = now_ns;
+  // A changed grant keeps the counters. Packets that pass between this read and the write below
+  // are missing from them; the alternative, writing in place, could show a torn grant.
+  if (bpf_map_lookup_elem(map_fd_, &kernel_key, &value) != 0 && errno != ENOENT) {
+    return ErrnoStatus(errno, fmt::format("reading the {}", Name(key)));
+  }
+  std::copy(grant.peer.address.bytes.begin(), grant.peer.address.bytes.end(), value.peer_address);
+  value.peer_port = grant.peer.port;
+  value.peer_match = grant.match;
+  value.media = grant.media;
+  value.call = grant.call;
+  if (bpf_map_update_elem(map_fd_, &kernel_key, &value, BPF_ANY) != 0) {
+    if (errno == E2BIG || errno == ENOMEM) {
+      return absl::ResourceExhaustedError(
+          fmt::format("no room for the {} (limits.pinholes)", Name(key)));
+    }
+    return ErrnoStatus(errno, fmt::format("opening the {}", Name(key)));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<PinholeUse>> KernelPinholeTable::Close(const PinholeKey& key) {
+  const stem_pinhole_key kernel_key = ToKernel(key);
+  stem_pinhole value{};
+  if (bpf_map_lookup_and_delete_elem(map_fd_, &kernel_key, &value) != 0) {
+    if (errno == ENOENT) return std::nullopt;
+    return ErrnoStatus(errno, fmt::format("closing the {}", Name(key)));
+  }
+  return FromKernel(kernel_key, value).use;
+}
+
+absl::StatusOr<std::optional<Pinhole>> KernelPinholeTable::Find(const PinholeKey& key) const {
+  const stem_pinhole_key kernel_key = ToKernel(key);
+  stem_pinhole value{};
+  if (bpf_map_lookup_elem(map_fd_, &kernel_key, &value) != 0) {
+    if (errno == ENOENT) return std::nullopt;
+    return ErrnoStatus(errno, fmt::format("reading the {}", Name(key)));
+  }
+  return FromKernel(kernel_key, value);
+}
+
+absl::StatusOr<std::vector<Pinhole>> KernelPinholeTable::List() const {
+  std::vector<Pinhole> out;
+  RETURN_IF_ERROR((WalkMap<stem_pinhole_key, stem_pinhole>(
+      map_fd_, "pinholes", [&](const stem_pinhole_key& key, const stem_pinhole& value) {
+        out.push_back(FromKernel(key, value));
+      })));
+  return out;
+}
+
+}  // namespace stem

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// The pinholes in the kernel: map `pinholes`.
+#pragma once
+
+#include "agent/dataplane/pinhole_table.h"
+
+namespace stem {
+
+// `map_fd` must outlive the table. Only the signalling thread may use it: it is the one writer.
+class KernelPinholeTable : public PinholeTable {
+ public:
+  explicit KernelPinholeTable(int map_fd) : map_fd_(map_fd) {}
+
+  absl::Status Open(const PinholeKey& key, const PinholeGrant& grant, uint64_t now_ns) override;
+  absl::StatusOr<std::optional<PinholeUse>> Close(const PinholeKey& key) override;
+  absl::StatusOr<std::optional<Pinhole>> Find(const PinholeKey& key) const override;
+  absl::StatusOr<std::vector<Pinhole>> List() const override;
+
+ private:
+  int map_fd_;
+};
+
+}  // namespace stem
