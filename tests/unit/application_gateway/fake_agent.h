@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+// An agent without packets: a signalling thread, scripted answers and a real control socket.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "agent/application_gateway/application_gateway.h"
+#include "agent/application_gateway/control_source.h"
+
+namespace stem {
+
+// Runs closures one after the other on a thread of its own, as the agent's signalling thread does.
+class SignallingThread {
+ public:
+  SignallingThread();
+  ~SignallingThread();  // runs what was posted, then ends
+
+  // False once `refuse` was called.
+  bool Post(std::function<void()> closure);
+  void Refuse();
+  // Runs `closure` there and waits for it.
+  void Run(std::function<void()> closure);
+  std::thread::id id() const { return thread_.get_id(); }
+
+ private:
+  void Work();
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<std::function<void()>> closures_;
+  bool refuse_ = false;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
+// Answers what the test has put in; counts questions asked on a wrong thread.
+class ScriptedSource : public ControlSource {
+ public:
+  absl::StatusOr<v1::AgentStatus> Status() override;
+  absl::StatusOr<v1::ListCallsResponse> Calls(EndedCalls ended) override;
+  absl::StatusOr<v1::Call> FindCall(std::string_view id) override;
+  absl::StatusOr<v1::ListPinholesResponse> Pinholes() override;
+  absl::StatusOr<v1::GetCountersResponse> Counters() override;
+
+  std::thread::id expected_thread;
+  std::atomic<int> wrong_thread = 0;
+  std::atomic<int> asked = 0;
+  v1::AgentStatus status;
+  v1::ListCallsResponse calls;  // those with ended_unix_ms set are the ended ones
+  v1::ListPinholesResponse pinholes;
+  v1::GetCountersResponse counters;
+  std::function<void(v1::GetCountersResponse*)> before_counters;  // may be empty
+
+ private:
+  void NoteThread();
+};
+
+// A directory of its own under the system's temporary directory, removed at the end.
+class TemporaryDirectory {
+ public:
+  TemporaryDirectory();
+  ~TemporaryDirectory();
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+};
+
+struct FakeAgent {
+  // Fails the test when the socket cannot be opened.
+  explicit FakeAgent(ApplicationGatewayOptions options = {});
+  ~FakeAgent();
+
+  TemporaryDirectory directory;
+  std::string socket;  // directory/run/agent.sock
+  ScriptedSource source;
+  SignallingThread signalling;
+  std::unique_ptr<ApplicationGateway> gateway;
+};
+
+}  // namespace stem
