@@ -173,23 +173,22 @@ absl::StatusOr<InterfaceState> DescribeInterface(const std::string& name, stem_s
   return InterfaceState{name, side, index, mode, queues, false};
 }
 
+// The libraries speak of trials that are expected to fail (libxdp's dispatcher on kernels without
+// freplace); what matters comes back as an error code. So their words are for `log.level: debug`,
+// the verifier's excepted.
 int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
   char line[4096];
   vsnprintf(line, sizeof(line), format, arguments);
   std::string_view text(line);
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
-  // libxdp's dispatcher section is nothing libbpf could know.
-  const bool expected = text.find(".xdp_run_config") != std::string_view::npos;
-  if (level == LIBBPF_WARN && !expected) {
-    spdlog::warn("{}", text);
-  } else {
-    spdlog::debug("{}", text);
-  }
+  const bool verifier =
+      level == LIBBPF_WARN && text.find("PROG LOAD LOG") != std::string_view::npos;
+  spdlog::log(verifier ? spdlog::level::err : spdlog::level::debug, "{}", text);
   return 0;
 }
 
-int LogLibxdp(libxdp_print_level level, const char* format, va_list arguments) {
-  return LogLibbpf(level == LIBXDP_WARN ? LIBBPF_INFO : LIBBPF_DEBUG, format, arguments);
+int LogLibxdp(libxdp_print_level, const char* format, va_list arguments) {
+  return LogLibbpf(LIBBPF_DEBUG, format, arguments);
 }
 
 }  // namespace

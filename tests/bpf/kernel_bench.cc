@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bpf/kernel_bench.h"
+
+#include <bpf/bpf.h>
+#include <linux/bpf.h>
+#include <net/if.h>
+#include <sched.h>
+#include <unistd.h>
+
+#include <cstdlib>
+
+namespace stem {
+namespace {
+
+// One command line for ip(8), which reads a script from its standard input.
+constexpr char kTopology[] = R"(ip -batch - <<'END'
+link set lo up
+link add outside0 address 02:00:00:00:01:01 numrxqueues 2 numtxqueues 2 type veth peer name outside1 address 02:00:00:00:01:02 numrxqueues 2 numtxqueues 2
+link add inside0 address 02:00:00:00:02:01 numrxqueues 2 numtxqueues 2 type veth peer name inside1 address 02:00:00:00:02:02 numrxqueues 2 numtxqueues 2
+link set outside0 up
+link set outside1 up
+link set inside0 up
+link set inside1 up
+addr add 192.0.2.1/24 dev outside0
+addr add 198.51.100.1/24 dev inside0
+addr add 2001:db8:1::1/64 dev outside0 nodad
+addr add 2001:db8:2::1/64 dev inside0 nodad
+neigh add 192.0.2.10 lladdr 02:00:00:00:01:02 dev outside0
+neigh add 198.51.100.20 lladdr 02:00:00:00:02:02 dev inside0
+neigh add 2001:db8:1::10 lladdr 02:00:00:00:01:02 dev outside0
+neigh add 2001:db8:2::20 lladdr 02:00:00:00:02:02 dev inside0
+END
+echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
+)";
+
+std::string missing;  // why the bench cannot run here, empty when it can
+
+}  // namespace
+
+Endpoint At(std::string_view text) {
+  const absl::StatusOr<Endpoint> endpoint = Endpoint::Parse(text);
+  EXPECT_TRUE(endpoint.ok()) << endpoint.status();
+  return endpoint.value_or(Endpoint{});
+}
+
+void KernelBench::SetUpTestSuite() {
+  static const bool once = [] {
+    if (geteuid() != 0) {
+      missing = "needs root";
+    } else if (unshare(CLONE_NEWNET) != 0) {
+      missing = "cannot make a network namespace";
+    } else if (std::system(kTopology) != 0) {  // NOLINT(cert-env33-c): ip(8) is the interface
+      missing = "cannot make veth interfaces";
+    }
+    return true;
+  }();
+  (void)once;
+}
+
+void KernelBench::SetUp() {
+  if (!missing.empty()) GTEST_SKIP() << missing;
+  Load(DefaultConfig());
+}
+
+void KernelBench::TearDown() {
+  plane_.reset();
+  if (missing.empty()) {
+    EXPECT_TRUE(DataPlane::Remove(kName, {"outside0", "inside0"}).ok());
+    EXPECT_NE(access(DataPlane::PinDirectory(kName).c_str(), F_OK), 0) << "pins left behind";
+  }
+}
+
+DataPlaneConfig KernelBench::DefaultConfig() const {
+  DataPlaneConfig config;
+  config.name = kName;
+  config.outside = "outside0";
+  config.inside = "inside0";
+  config.sip_ports = {5060};
+  config.max_calls = 16;
+  config.max_pinholes = 16;
+  return config;
+}
+
+void KernelBench::Load(const DataPlaneConfig& config) {
+  absl::StatusOr<DataPlane> plane = DataPlane::Open(config);
+  ASSERT_TRUE(plane.ok()) << plane.status();
+  plane_ = *std::move(plane);
+}
+
+Outcome KernelBench::Run(const Bytes& frame, stem_side side, uint32_t queue) {
+  Outcome outcome;
+  const std::string pin = DataPlane::PinDirectory(kName) + "/root";
+  const UniqueFd root(bpf_obj_get(pin.c_str()));
+  EXPECT_TRUE(root.valid());
+
+  const auto before = ReadCounters(plane_->counters_fd());
+  xdp_md context{};
+  context.data_end = static_cast<uint32_t>(frame.size());
+  context.ingress_ifindex = if_nametoindex(side == STEM_SIDE_OUTSIDE  ? "outside0"
+                                           : side == STEM_SIDE_INSIDE ? "inside0"
+                                                                      : "lo");
+  context.rx_queue_index = queue;
+  outcome.out.resize(frame.size() + 256);
+  LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_out = outcome.out.data(),
+              .data_size_in = static_cast<uint32_t>(frame.size()),
+              .data_size_out = static_cast<uint32_t>(outcome.out.size()), .ctx_in = &context,
+              .ctx_size_in = sizeof(context), .repeat = 1);
+  EXPECT_EQ(bpf_prog_test_run_opts(root.get(), &options), 0) << "errno " << errno;
+  outcome.verdict = options.retval;
+  outcome.out.resize(options.data_size_out);
+
+  const auto after = ReadCounters(plane_->counters_fd());
+  EXPECT_TRUE(before.ok() && after.ok());
+  int moved = 0;
+  for (size_t i = 0; i < after->size(); ++i) {
+    const CounterValue& now = (*after)[i];
+    if (now.packets == (*before)[i].packets) continue;
+    ++moved;
+    EXPECT_EQ(now.packets - (*before)[i].packets, 1u);
+    EXPECT_EQ(now.bytes - (*before)[i].bytes, frame.size());
+    outcome.reason = DescribeReason(now.reason).name;
+    outcome.side = now.side;
+    EXPECT_EQ(DescribeReason(now.reason).is_drop, outcome.verdict == XDP_DROP) << outcome.reason;
+  }
+  EXPECT_EQ(moved, 1) << "a packet must be counted exactly once";
+  return outcome;
+}
+
+void KernelBench::OpenPinhole(const std::string& to, const std::string& peer, stem_peer_match match,
+                              stem_side from) {
+  const PinholeGrant grant{match, At(peer), STEM_MEDIA_RTP, 7};
+  const absl::Status status = pinholes().Open({At(to), from}, grant, 1);
+  ASSERT_TRUE(status.ok()) << status;
+}
+
+}  // namespace stem

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// A bench for the kernel programs: a network namespace of its own with both interfaces, the data
+// plane loaded as the agent loads it, and packets run through the attached root program.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "agent/dataplane/counter_reader.h"
+#include "agent/dataplane/data_plane.h"
+#include "agent/dataplane/kernel_pinhole_table.h"
+#include "tests/bpf/packet_builder.h"
+
+namespace stem {
+
+// What became of one packet.
+struct Outcome {
+  uint32_t verdict = 0;             // XDP_DROP, XDP_PASS, XDP_REDIRECT
+  std::string reason;               // name of the one counter that moved
+  stem_side side = STEM_SIDE_NONE;  // ... and on which side
+  Bytes out;                        // the packet afterwards
+};
+
+// Outside: outside0 192.0.2.1/24, 2001:db8:1::1/64, neighbours .10 and ::10.
+// Inside: inside0 198.51.100.1/24, 2001:db8:2::1/64, neighbours .20 and ::20.
+class KernelBench : public ::testing::Test {
+ protected:
+  static constexpr char kName[] = "bpf-test";
+
+  static void SetUpTestSuite();
+  void SetUp() override;
+  void TearDown() override;
+
+  // The configuration tests start from; Load() puts a changed one into the kernel.
+  DataPlaneConfig DefaultConfig() const;
+  void Load(const DataPlaneConfig& config);
+
+  // Runs the frame as if it had arrived on `side`. Exactly one counter must move.
+  Outcome Run(const Bytes& frame, stem_side side = STEM_SIDE_OUTSIDE, uint32_t queue = 0);
+  Outcome Run(const Packet& packet, stem_side side = STEM_SIDE_OUTSIDE) {
+    return Run(packet.Build(), side);
+  }
+
+  KernelPinholeTable pinholes() const { return KernelPinholeTable(plane_->pinholes_fd()); }
+  const DataPlane& plane() const { return *plane_; }
+
+  // Opens a pinhole to `to` on the outside for exactly `peer`.
+  void OpenPinhole(const std::string& to, const std::string& peer,
+                   stem_peer_match match = STEM_PEER_ENDPOINT, stem_side from = STEM_SIDE_OUTSIDE);
+
+ private:
+  std::optional<DataPlane> plane_;
+};
+
+Endpoint At(std::string_view text);  // parses, or fails the test
+
+}  // namespace stem
