@@ -48,10 +48,11 @@ on() {
 # Start time of process $1 in clock ticks since boot, empty when it is dead. With the pid it names
 # one process for ever, whoever gets the number next.
 start_time() {
-  local stat
+  local stat fields
   stat=$(cat "/proc/$1/stat" 2>/dev/null) || return 0
   # The command's name, in parentheses, may hold blanks: count fields after the last ')'.
   read -r -a fields <<<"${stat##*) }"
+  [[ ${fields[0]} != Z ]] || return 0 # a zombie owns nothing
   printf '%s' "${fields[19]}"
 }
 
@@ -63,6 +64,14 @@ exists() {
     [[ -e /run/netns/$(namespace "$role") ]] && return 0
   done
   return 1
+}
+
+# Building and removing labs is done by one process at a time: a test run that starts, and the guard
+# of one that died, may want to remove the same lab.
+one_at_a_time() {
+  mkdir -p /run/lock
+  exec 9>/run/lock/stem-lab
+  flock 9
 }
 
 mount_bpffs() {
@@ -146,6 +155,9 @@ lab_up() {
   side inside $INSIDE_HOSTS
   : >"$state/$lab/up"
   trap - EXIT
+  if [[ -n $owner ]]; then
+    setsid --fork "${BASH_SOURCE[0]}" guard "$lab" </dev/null >/dev/null 2>&1 9>&-
+  fi
   note "lab '$lab' is up: ./run lab shell outside|firewall|inside $lab"
 }
 
@@ -175,6 +187,15 @@ remove() {
   done
   rm -rf "${pins:?}/$lab" "${state:?}/$lab"
   rmdir --ignore-fail-on-non-empty "$pins" "$state" 2>/dev/null || true
+}
+
+# Takes the lab down as soon as its owner is dead, however it died.
+lab_guard() {
+  local pid began
+  read -r pid began <"$state/$lab/owner"
+  while [[ -e $state/$lab/owner && "$(start_time "$pid")" == "$began" ]]; do sleep 0.5; done
+  one_at_a_time
+  lab_reap
 }
 
 lab_down() {
@@ -254,11 +275,12 @@ lab_reap() {
 command=${1:-}
 [[ $# -eq 0 ]] || shift
 case $command in
-  up | down | status)
+  up | down | status | guard)
     (($# <= 1)) || usage_error "too many arguments"
     lab=${1:-lab}
     check_name "$lab"
     need_root "./run lab"
+    if [[ $command == up || $command == down ]]; then one_at_a_time; fi
     "lab_$command"
     ;;
   shell)
@@ -268,9 +290,14 @@ case $command in
     need_root "./run lab"
     lab_shell "$role" "${@:3}"
     ;;
-  list | reap)
+  list)
     need_root "./run lab"
-    "lab_$command"
+    lab_list
+    ;;
+  reap)
+    need_root "./run lab"
+    one_at_a_time
+    lab_reap
     ;;
   help | -h | --help) usage ;;
   *)
