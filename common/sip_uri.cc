@@ -29,10 +29,14 @@ std::string Lower(std::string_view text) {
 
 bool IsAlphanumeric(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0; }
 
-// RFC 3261, 25.1: `unreserved` and `user-unreserved` need no escape.
-bool NeedsNoEscape(char c) {
-  return IsAlphanumeric(c) ||
-         std::string_view("-_.!~*'()&=+$,;?/").find(c) != std::string_view::npos;
+// RFC 3261, 25.1, `unreserved`: the same character, escaped or not (19.1.4).
+bool IsUnreserved(char c) {
+  return IsAlphanumeric(c) || std::string_view("-_.!~*'()").find(c) != std::string_view::npos;
+}
+
+// `user`: unreserved or user-unreserved.
+bool MayStandInUser(char c) {
+  return IsUnreserved(c) || std::string_view("&=+$,;?/").find(c) != std::string_view::npos;
 }
 
 bool IsHost(std::string_view host) {
@@ -45,7 +49,7 @@ absl::StatusOr<std::string> CanonicalUser(std::string_view uri, std::string_view
   std::string out;
   for (size_t i = 0; i < user.size(); ++i) {
     if (user[i] != '%') {
-      if (!NeedsNoEscape(user[i])) return Invalid(uri, "has a character that needs an escape");
+      if (!MayStandInUser(user[i])) return Invalid(uri, "has a character that needs an escape");
       out += user[i];
       continue;
     }
@@ -55,7 +59,7 @@ absl::StatusOr<std::string> CanonicalUser(std::string_view uri, std::string_view
       return Invalid(uri, "has a broken escape");
     }
     const char decoded = static_cast<char>(value);
-    out += NeedsNoEscape(decoded) ? std::string(1, decoded) : fmt::format("%{:02X}", value);
+    out += IsUnreserved(decoded) ? std::string(1, decoded) : fmt::format("%{:02X}", value);
     i += 2;
   }
   return out;

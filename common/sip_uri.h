@@ -10,7 +10,7 @@
 namespace stem {
 
 // The canonical address of record of a sip, sips or tel URI, for look-ups (RFC 3261, 10.3 step 5
-// and 19.1.4): scheme and host in lower case, escapes of characters that need none decoded,
+// and 19.1.4): scheme and host in lower case, escapes of unreserved characters decoded,
 // password, parameters, headers and the default port left out; sips is the same user as sip (RFC
 // 5630, 3.1). A tel URI keeps its digits, visual separators left out (RFC 3966, 5.1.1).
 //   "SIP:Alice:secret@Example.ORG:5060;transport=udp" -> "sip:Alice@example.org"

@@ -9,6 +9,8 @@
 #include <optional>
 #include <system_error>
 
+#include "common/name.h"
+
 namespace stem {
 namespace {
 
@@ -96,11 +98,6 @@ const std::string* TextOf(const ConfigValue& value, const std::string& right) {
   return text;
 }
 
-bool IsNameCharacter(char c) {
-  return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' ||
-         c == '_' || c == '-';
-}
-
 // Reads with a type's own Parse, whose message says what is wrong.
 template <typename T>
 std::optional<T> Parsed(const ConfigValue& value, const std::string& right) {
@@ -111,25 +108,6 @@ std::optional<T> Parsed(const ConfigValue& value, const std::string& right) {
   const auto message = parsed.status().message();
   value.Error(std::string_view(message.data(), message.size()), right);
   return std::nullopt;
-}
-
-// A DNS name as in RFC 1123, 2.1: labels of letters, digits and inner hyphens.
-bool IsHostName(std::string_view host) {
-  if (host.empty() || host.size() > 253) return false;
-  size_t start = 0;
-  for (;;) {
-    const size_t dot = std::min(host.find('.', start), host.size());
-    const std::string_view label = host.substr(start, dot - start);
-    const bool characters = std::all_of(label.begin(), label.end(), [](char c) {
-      return IsNameCharacter(c) && c != '.' && c != '_';
-    });
-    if (label.empty() || label.size() > 63 || !characters) return false;
-    if (label.front() == '-' || label.back() == '-') return false;
-    if (dot == host.size()) break;
-    start = dot + 1;
-  }
-  // An address that did not parse (300.1.2.3) must not pass as a name.
-  return host.find_first_not_of("0123456789.") != std::string_view::npos;
 }
 
 }  // namespace
@@ -244,9 +222,7 @@ std::string Name::Right() const {
 void Name::Read(const ConfigValue& value, std::string& target) const {
   const std::string* text = TextOf(value, Right());
   if (text == nullptr) return;
-  const bool characters = std::all_of(text->begin(), text->end(), IsNameCharacter);
-  if (text->empty() || text->size() > max || !characters ||
-      std::string_view("._-").find(text->front()) != std::string_view::npos) {
+  if (!IsName(*text, max)) {
     value.Error(fmt::format("'{}' is not a name", *text), Right());
     return;
   }

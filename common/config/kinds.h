@@ -15,6 +15,7 @@
 
 #include "common/address.h"
 #include "common/config/document.h"
+#include "common/name.h"
 #include "fmt/format.h"
 
 namespace stem {
@@ -81,7 +82,7 @@ struct Text {
 // A name that is safe in a path, a metric and a certificate: [A-Za-z0-9][A-Za-z0-9._-]*, at most
 // `max` characters. Numbers need quotes.
 struct Name {
-  size_t max = 64;
+  size_t max = kMaxNameLength;
 
   std::string Right() const;
   void Read(const ConfigValue& value, std::string& target) const;
