@@ -4,7 +4,10 @@ from what they carry to bytes, outermost first: ethernet(..., vlan(7, ipv4(..., 
 
 import dataclasses
 import ipaddress
+import json
 import struct
+
+from . import topology
 
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN = 0x0800, 0x86DD, 0x8100
 IPPROTO_UDP, IPPROTO_DESTINATION_OPTIONS = 17, 60
@@ -82,3 +85,34 @@ def udp(source, source_port, destination, destination_port, payload):
     header = struct.pack("!HHHH", source_port, destination_port, length, 0)
     checksum = 0xFFFF ^ ones_complement_sum(pseudo + header + payload)
     return Layer(IPPROTO_UDP, header[:6] + struct.pack("!H", checksum or 0xFFFF) + payload)
+
+
+class Wire:
+    """Sends frames by hand from one side's eth0 to the firewall."""
+
+    def __init__(self, lab, side):
+        self._socket = lab.packet_socket(side)
+        self._source = self._socket.getsockname()[4]
+        # A ping first, so that the neighbour is known; it answers from the address asked.
+        gateway = topology.GATEWAY[side].v4
+        lab.run(side, ["ping", "-c1", "-W2", gateway])
+        neighbour = json.loads(lab.run(side, ["ip", "-j", "neighbour", "show", gateway]).stdout)
+        self._firewall = bytes.fromhex(neighbour[0]["lladdr"].replace(":", ""))
+
+    def send(self, layer, count=1):
+        """The layer (an IP packet, perhaps below VLAN tags) as an Ethernet frame, `count` times."""
+        for _ in range(count):
+            self._socket.send(ethernet(self._source, self._firewall, layer))
+
+    def send_raw(self, frame):
+        """A frame as it is."""
+        self._socket.send(frame)
+
+    def close(self):
+        self._socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

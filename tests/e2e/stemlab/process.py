@@ -78,8 +78,12 @@ class Service:
             self._process.kill()
         self._process.wait()
 
-    def signal(self, number):
-        self._process.send_signal(number)
+    def pause(self):
+        """SIGSTOP: it is there, its sockets are open, but it does nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self):
+        self._process.send_signal(signal.SIGCONT)
 
     def _last_words(self, lines=30):
         return "\n".join(self.output().splitlines()[-lines:])

@@ -8,6 +8,7 @@ import re
 import secrets
 import select
 import time
+import typing
 
 from . import topology
 from .waiting import TimedOut
@@ -103,6 +104,13 @@ def sdp(address, port, direction=None):
     return "\r\n".join(lines) + "\r\n"
 
 
+class MediaAddress(typing.NamedTuple):
+    """Where an offer says that media should go, without anybody being there."""
+
+    address: str
+    port: int
+
+
 class Terminal:
     """One SIP socket of one host, for any number of calls."""
 
@@ -180,7 +188,7 @@ class Terminal:
     def invite(self, user, media, proxy=topology.PROXY, caller=None, uri=None, **options):
         """Calls a user through the proxy (or the host given) and returns the OutgoingCall.
 
-        media: an RtpEndpoint to offer, or None for an INVITE without an offer.
+        media: an RtpEndpoint (or MediaAddress) to offer, or None for an INVITE without an offer.
         caller: URI of From. uri: Request-URI, by default the user's address of record.
         """
         return OutgoingCall(
@@ -191,6 +199,23 @@ class Terminal:
             caller or f"sip:{self.user}@outside.example",
             **options,
         )
+
+    def outside_dialog(self, method, uri, proxy=topology.PROXY):
+        """Sends a request that belongs to no call, and returns it."""
+        message = Message(
+            f"{method} {uri} SIP/2.0",
+            [
+                ("Via", self.via(new_branch())),
+                ("From", f"<sip:{self.user}@outside.example>;tag={secrets.token_hex(4)}"),
+                ("To", f"<{uri}>"),
+                ("Call-ID", f"{secrets.token_hex(8)}@{self.host.name}"),
+                ("CSeq", f"1 {method}"),
+                ("Contact", self.contact),
+                ("Max-Forwards", "70"),
+            ],
+        )
+        self.send(message, (proxy.address(self.family), topology.SIP_PORT))
+        return message
 
     def wait_for_invite(self, timeout=5.0):
         """The next new call: an IncomingCall."""
