@@ -50,7 +50,9 @@ def read(directory):
         for binary in cases(report):
             name, inner = binary.get("name"), details.get(binary.get("name"), [])
             for case in inner:
-                yield kind, f"{name}: {case.get('classname')}.{case.get('name')}", outcome(case), case
+                yield kind, f"{name}: {case.get('classname')}.{case.get('name')}", outcome(
+                    case
+                ), case
             # The binary as a whole: only when its own report does not tell the story.
             whole = outcome(binary)
             if not inner or (whole == "failed" and "failed" not in map(outcome, inner)):
@@ -75,7 +77,9 @@ def main():
         elif result == "skipped":
             remarks.append(f"skipped  {kind:8} {name}: {why_skipped(case)}")
     for kind, counts in by_kind.items():
-        print(f"{kind:10} {counts['passed']:5} passed {counts['failed']:4} failed {counts['skipped']:4} skipped")
+        print(
+            f"{kind:10} {counts['passed']:5} passed {counts['failed']:4} failed {counts['skipped']:4} skipped"
+        )
     print("\n".join(remarks))
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")
     return 1 if total["failed"] or not total["passed"] else 0

@@ -25,8 +25,16 @@ def test_accepted_call_between_sipp_and_sipp(firewall, captures, family):
     outside, inside = (capture.stop() for capture in captures)
     near, far = topology.CALLER.address(family), topology.ALICE.address(family)
     for sender, receiver in ((near, far), (far, near)):
-        at_outside = [p.sequence for p in outside if p.is_rtp and (p.source, p.destination) == (sender, receiver)]
-        at_inside = [p.sequence for p in inside if p.is_rtp and (p.source, p.destination) == (sender, receiver)]
+        at_outside = [
+            p.sequence
+            for p in outside
+            if p.is_rtp and (p.source, p.destination) == (sender, receiver)
+        ]
+        at_inside = [
+            p.sequence
+            for p in inside
+            if p.is_rtp and (p.source, p.destination) == (sender, receiver)
+        ]
         assert len(at_outside) >= 40  # a second of 20 ms packets, less what a busy machine skips
         assert at_outside == at_inside
     assert all(p.checksum_ok for p in outside + inside)
@@ -35,7 +43,9 @@ def test_accepted_call_between_sipp_and_sipp(firewall, captures, family):
 def test_baresip_calls_baresip(firewall, captures):
     """A real phone on both ends, answering by itself."""
     callee = peers.Baresip(firewall.lab, topology.ALICE, "alice")
-    caller = peers.Baresip(firewall.lab, topology.CALLER, "zoe", dial=f"sip:alice@{topology.PROXY.v4}")
+    caller = peers.Baresip(
+        firewall.lab, topology.CALLER, "zoe", dial=f"sip:alice@{topology.PROXY.v4}"
+    )
     callee.wait_established()
     caller.wait_established()
     eventually(
@@ -57,7 +67,12 @@ def test_refused_by_the_profile(firewall, captures, family):
     """carol refuses: the firewall answers 403 in the proxy's place, which never hears of the call."""
     before = firewall.counters()
     peers.sipp_caller(
-        firewall.lab, topology.CALLER, "carol", "caller_refused", family=family, replace={"@STATUS@": "403"}
+        firewall.lab,
+        topology.CALLER,
+        "carol",
+        "caller_refused",
+        family=family,
+        replace={"@STATUS@": "403"},
     ).wait()
     assert firewall.counted(before)["outside", "refused_by_decision"] == 1
     assert firewall.pinholes() == []
@@ -97,7 +112,11 @@ def test_forwarded_by_the_profile(firewall, captures):
     callee.wait()
     firewall.wait_until_no_pinholes()
     outside, inside = (capture.stop() for capture in captures)
-    assert [p.sip_start_line for p in outside if p.sip_start_line and p.sip_start_line.startswith("SIP/2.0 302")]
+    assert [
+        p.sip_start_line
+        for p in outside
+        if p.sip_start_line and p.sip_start_line.startswith("SIP/2.0 302")
+    ]
     reached = [p.destination for p in inside if p.is_rtp and p.source == topology.CALLER.v4]
     assert reached and set(reached) == {topology.ERIN.v4}
 
@@ -207,7 +226,9 @@ def test_call_from_inside(firewall, terminal, rtp):
 def test_two_calls_on_one_five_tuple(firewall, terminal, rtp):
     """A trunk: two calls between the same two sockets. Hanging up one leaves the other alone."""
     caller, callee = terminal(topology.CALLER, "zoe"), terminal(topology.ALICE, "alice")
-    media = [(rtp(topology.CALLER, 4000 + 10 * n), rtp(topology.ALICE, 30000 + 10 * n)) for n in (0, 1)]
+    media = [
+        (rtp(topology.CALLER, 4000 + 10 * n), rtp(topology.ALICE, 30000 + 10 * n)) for n in (0, 1)
+    ]
     calls = []
     for near, far in media:
         call = caller.invite("alice", near)
@@ -300,7 +321,8 @@ def test_a_reinvite_moves_the_media(firewall, converse, rtp):
     moved.send(talk.out.remote_media, 5)
     talk.callee_rtp.wait_for_all(moved)
     eventually(
-        lambda: len(moved.from_endpoint(talk.callee_rtp)) == 5, "the callee's audio arrives at the new port"
+        lambda: len(moved.from_endpoint(talk.callee_rtp)) == 5,
+        "the callee's audio arrives at the new port",
     )
     ports = {p["destination"]["port"] for p in firewall.pinholes()}
     assert ports == {4100, 4101, 30000, 30001}

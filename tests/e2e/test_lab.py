@@ -20,7 +20,11 @@ LAB_SCRIPT = topology.ROOT / "vagrant/lab/lab.sh"
 def traces(name):
     """What a lab of that name has left on this machine."""
     found = [str(p) for p in pathlib.Path("/run/netns").glob(f"stem-{name}-*")]
-    found += [str(p) for p in (pathlib.Path("/run/stem") / name, pathlib.Path("/sys/fs/bpf/stem") / name) if p.exists()]
+    found += [
+        str(p)
+        for p in (pathlib.Path("/run/stem") / name, pathlib.Path("/sys/fs/bpf/stem") / name)
+        if p.exists()
+    ]
     for process in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             if f"STEM_TEST_LAB={name}".encode() in (process / "environ").read_bytes().split(b"\0"):
@@ -40,8 +44,12 @@ def test_a_call_crosses_plain_routing(lab, converse, captures, family):
     for capture in captures:
         packets = capture.stop()
         assert all(p.checksum_ok for p in packets)
-        assert [p.sequence for p in packets if p.is_rtp and p.source == talk.caller_rtp.address] == talk.caller_rtp.sent
-        assert [p.sequence for p in packets if p.is_rtp and p.source == talk.callee_rtp.address] == talk.callee_rtp.sent
+        assert [
+            p.sequence for p in packets if p.is_rtp and p.source == talk.caller_rtp.address
+        ] == talk.caller_rtp.sent
+        assert [
+            p.sequence for p in packets if p.is_rtp and p.source == talk.callee_rtp.address
+        ] == talk.callee_rtp.sent
 
 
 def test_uninvited_rtp_arrives_without_a_firewall(lab, rtp):
@@ -67,8 +75,15 @@ def test_labs_stand_side_by_side(lab, tmp_path):
 
 
 def test_two_queues_each_way(lab):
-    for side, interface in (("outside", "eth0"), ("firewall", "outside0"), ("firewall", "inside0"), ("inside", "eth0")):
-        shown = lab.run(side, ["ethtool", "-l", interface]).stdout.split("Current hardware settings")[1]
+    for side, interface in (
+        ("outside", "eth0"),
+        ("firewall", "outside0"),
+        ("firewall", "inside0"),
+        ("inside", "eth0"),
+    ):
+        shown = lab.run(side, ["ethtool", "-l", interface]).stdout.split(
+            "Current hardware settings"
+        )[1]
         assert "RX:\t\t2" in shown and "TX:\t\t2" in shown
 
 
@@ -82,7 +97,12 @@ def test_down_twice_and_of_a_half_built_lab(lab):
 
 
 def test_unknown_commands_are_usage_errors():
-    for arguments in (["nonsense"], ["lab", "nonsense"], ["build", "nonsense"], ["lab", "up", "Bad Name"]):
+    for arguments in (
+        ["nonsense"],
+        ["lab", "nonsense"],
+        ["build", "nonsense"],
+        ["lab", "up", "Bad Name"],
+    ):
         done = subprocess.run([topology.ROOT / "run", *arguments], capture_output=True, text=True)
         assert done.returncode == 2, arguments
         assert done.stderr and not done.stdout

@@ -28,7 +28,10 @@ def test_not_one_packet_is_lost_from_the_first_on(firewall, captures, converse, 
     talk.pause()
     talk.hang_up()
     outside, inside = (capture.stop() for capture in captures)
-    for sender, receiver in ((talk.caller_rtp, talk.callee_rtp), (talk.callee_rtp, talk.caller_rtp)):
+    for sender, receiver in (
+        (talk.caller_rtp, talk.callee_rtp),
+        (talk.callee_rtp, talk.caller_rtp),
+    ):
         assert rtp_between(outside, sender, receiver) == sender.sent
         assert rtp_between(inside, sender, receiver) == sender.sent
     # Routed, not bridged: one hop was counted.
@@ -45,7 +48,9 @@ def test_media_is_relayed_in_the_kernel(firewall, converse):
     talk.pause()
     for side, sender in (("outside", talk.caller_rtp), ("inside", talk.callee_rtp)):
         counted = firewall.counted(before)
-        assert counted[side, "media_relayed"] + counted.get((side, "media_to_stack"), 0) == len(sender.sent)
+        assert counted[side, "media_relayed"] + counted.get((side, "media_to_stack"), 0) == len(
+            sender.sent
+        )
         assert counted[side, "media_relayed"] >= len(sender.sent) - 2
     packets = {p["destination"]["port"]: int(p["packets"]) for p in firewall.pinholes()}
     assert packets[talk.callee_rtp.port] == len(talk.caller_rtp.sent)
@@ -64,7 +69,8 @@ def test_none_passes_after_the_200_of_the_bye(firewall, captures, converse, fami
     at_caller, at_callee = len(talk.caller_rtp.received), len(talk.callee_rtp.received)
     sent = len(talk.caller_rtp.sent), len(talk.callee_rtp.sent)
     eventually(
-        lambda: len(talk.caller_rtp.sent) >= sent[0] + 25 and len(talk.callee_rtp.sent) >= sent[1] + 25,
+        lambda: len(talk.caller_rtp.sent) >= sent[0] + 25
+        and len(talk.callee_rtp.sent) >= sent[1] + 25,
         "both ends stream on",
     )
     talk.caller_rtp.pause()
@@ -74,7 +80,11 @@ def test_none_passes_after_the_200_of_the_bye(firewall, captures, converse, fami
     assert (len(talk.caller_rtp.received), len(talk.callee_rtp.received)) == (at_caller, at_callee)
 
     outside, inside = (capture.stop() for capture in captures)
-    end = next(p.time for p in outside if p.sip_start_line == "SIP/2.0 200 OK" and p.sip_cseq.endswith("BYE"))
+    end = next(
+        p.time
+        for p in outside
+        if p.sip_start_line == "SIP/2.0 200 OK" and p.sip_cseq.endswith("BYE")
+    )
     caller, callee = talk.caller_rtp.address, talk.callee_rtp.address
     assert [p for p in outside if p.is_rtp and p.source == caller and p.time > end]  # it did go on
     assert not [p for p in outside if p.is_rtp and p.source == callee and p.time > end]
@@ -161,7 +171,9 @@ def test_rtp_from_a_wrong_address_dies(firewall, captures, converse, rtp):
     before = firewall.counters()
     attacker.send((talk.callee_rtp.address, talk.callee_rtp.port), 50)
     firewall.wait_until_counted(before, ("outside", "wrong_peer"), 50)
-    pinhole = next(p for p in firewall.pinholes() if p["destination"]["port"] == talk.callee_rtp.port)
+    pinhole = next(
+        p for p in firewall.pinholes() if p["destination"]["port"] == talk.callee_rtp.port
+    )
     assert int(pinhole["wrong_peer"]) == 50
     talk.wait_for_media(10)
     talk.pause()
@@ -213,7 +225,9 @@ def test_media_from_the_wrong_side_dies(firewall, converse):
 def test_rtcp_passes_and_leaves_with_the_call(firewall, converse, rtp):
     """Receiver reports on the next higher port (RFC 3550, 11), both ways."""
     talk = converse()
-    near, far = rtp(topology.CALLER, talk.caller_rtp.port + 1), rtp(topology.ALICE, talk.callee_rtp.port + 1)
+    near, far = rtp(topology.CALLER, talk.caller_rtp.port + 1), rtp(
+        topology.ALICE, talk.callee_rtp.port + 1
+    )
     near.send((far.address, far.port), 5)
     far.send((near.address, near.port), 5)
     far.wait_for_all(near)
@@ -240,7 +254,12 @@ def test_idle_media_closes_the_call(firewall, converse):
 
 @pytest.mark.parametrize(
     "address, port",
-    [(topology.CALLER.v4, topology.SIP_PORT), (topology.CALLER.v4, 53), ("127.0.0.1", 4000), ("224.0.0.5", 4000)],
+    [
+        (topology.CALLER.v4, topology.SIP_PORT),
+        (topology.CALLER.v4, 53),
+        ("127.0.0.1", 4000),
+        ("224.0.0.5", 4000),
+    ],
     ids=["signalling port", "privileged port", "loopback", "multicast"],
 )
 def test_an_impossible_offer_opens_nothing(firewall, terminal, address, port):

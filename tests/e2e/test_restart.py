@@ -173,5 +173,8 @@ def test_a_second_agent_of_the_same_name_is_refused(firewall):
     config = firewall.write_agent_config()
     done = firewall.lab.run("firewall", [BINARIES / "stem-agent", "--config", config], check=False)
     assert done.returncode == 1
-    assert str(firewall.agent.pid) in done.stdout + done.stderr or "already" in done.stdout + done.stderr
+    assert (
+        str(firewall.agent.pid) in done.stdout + done.stderr
+        or "already" in done.stdout + done.stderr
+    )
     assert firewall.agent.running and firewall.status()["pid"] == firewall.agent.pid

@@ -57,7 +57,9 @@ def test_calls_in_progress_go_on_without_sm(firewall, converse):
 
 
 def test_a_restarted_sm_is_found_again(sm_away, terminal):
-    eventually(lambda: not sm_away.status()["sm_connected"], "the agent notices that the SM is gone")
+    eventually(
+        lambda: not sm_away.status()["sm_connected"], "the agent notices that the SM is gone"
+    )
     sm_away.start_sm()
     eventually(lambda: sm_away.status()["sm_connected"], "the agent finds the new SM", 10)
     assert call_is_let_in(sm_away, terminal, "alice")
@@ -71,7 +73,9 @@ def test_a_slow_sm_holds_only_its_own_call(firewall, terminal):
     firewall.sm.pause()
     try:
         held = caller.invite("alice", None)
-        eventually(lambda: [c for c in firewall.calls() if c["state"] == "deciding"], "the call is held")
+        eventually(
+            lambda: [c for c in firewall.calls() if c["state"] == "deciding"], "the call is held"
+        )
         for _ in range(5):
             options_through(caller)
         assert [c["state"] for c in firewall.calls()] == ["deciding"]

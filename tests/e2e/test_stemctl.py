@@ -16,7 +16,10 @@ def test_the_ladder_tells_the_call(firewall, converse):
     talk.pause()
     talk.hang_up()
     firewall.wait_until_no_pinholes()
-    steps = [(step["message"].split()[0], step["verdict"]) for step in firewall.call(talk.call_id)["ladder"]]
+    steps = [
+        (step["message"].split()[0], step["verdict"])
+        for step in firewall.call(talk.call_id)["ladder"]
+    ]
     assert steps[0] == ("INVITE", "held")
     assert steps[1] == ("INVITE", "forwarded")
     assert ("ACK", "forwarded") in steps and ("BYE", "forwarded") in steps
@@ -30,7 +33,10 @@ def test_the_ladder_tells_the_call(firewall, converse):
 
 def test_monitor_shows_verdicts_and_drops_live(firewall, rtp, terminal):
     monitor = firewall.lab.start(
-        "inside", [BINARIES / "stemctl", "-o", "json", "monitor"], "monitor", env=firewall.environment
+        "inside",
+        [BINARIES / "stemctl", "-o", "json", "monitor"],
+        "monitor",
+        env=firewall.environment,
     )
     caller, attacker = terminal(topology.CALLER, "zoe"), rtp(topology.ATTACKER, 5555)
 
@@ -38,15 +44,21 @@ def test_monitor_shows_verdicts_and_drops_live(firewall, rtp, terminal):
         """Events from before the monitor was connected are not shown: provoke until they are."""
         caller.invite("carol", None)
         attacker.send((topology.ALICE.v4, 30000))
-        kinds = {json.loads(line)["kind"] for line in monitor.output().splitlines() if line.endswith("}")}
+        kinds = {
+            json.loads(line)["kind"] for line in monitor.output().splitlines() if line.endswith("}")
+        }
         return kinds == {"sip", "packet"}
 
     eventually(provoked, lambda: f"both kinds of event: {monitor.output()}", timeout=10, poll=0.2)
     events = [json.loads(line) for line in monitor.output().splitlines() if line.endswith("}")]
-    assert any(e["kind"] == "sip" and e["what"].startswith("INVITE") and e["verdict"] == "held" for e in events)
+    assert any(
+        e["kind"] == "sip" and e["what"].startswith("INVITE") and e["verdict"] == "held"
+        for e in events
+    )
     assert any(e["kind"] == "sip" and e["verdict"] == "answered 403" for e in events)
     assert any(
-        e["kind"] == "packet" and topology.ATTACKER.v4 in e["what"] and "no_pinhole" in e["why"] for e in events
+        e["kind"] == "packet" and topology.ATTACKER.v4 in e["what"] and "no_pinhole" in e["why"]
+        for e in events
     )
     monitor.kill()
 
@@ -77,7 +89,9 @@ def test_delays_are_measured(firewall):
 
 def test_every_table_names_its_bound(firewall):
     for table in firewall.status()["tables"]:
-        assert int(table["limit"]) > 0 and int(table["used"]) <= int(table["high_water"]) <= int(table["limit"])
+        assert int(table["limit"]) > 0 and int(table["used"]) <= int(table["high_water"]) <= int(
+            table["limit"]
+        )
 
 
 @pytest.mark.parametrize(
@@ -104,9 +118,12 @@ def test_exit_codes(firewall, arguments, environment, code):
 @pytest.mark.parametrize("binary, config", [("stem-agent", "agent"), ("stem-sm", "sm")])
 def test_check_accepts_the_running_configuration_and_names_a_mistake(firewall, binary, config):
     path = firewall.lab.directory / f"{config}.yaml"
-    run = lambda file: firewall.lab.run(  # noqa: E731
-        "firewall", [BINARIES / binary, "--config", file, "--check"], check=False
-    )
+
+    def run(file):
+        return firewall.lab.run(
+            "firewall", [BINARIES / binary, "--config", file, "--check"], check=False
+        )
+
     assert run(path).returncode == 0
     broken = firewall.lab.directory / f"{config}-broken.yaml"
     text = path.read_text()
@@ -114,4 +131,7 @@ def test_check_accepts_the_running_configuration_and_names_a_mistake(firewall, b
     done = run(broken)
     assert done.returncode == 2
     line = text.count("\n") + 1
-    assert f"{broken}:{line}:1" in done.stdout + done.stderr and "no_such_key" in done.stdout + done.stderr
+    assert (
+        f"{broken}:{line}:1" in done.stdout + done.stderr
+        and "no_such_key" in done.stdout + done.stderr
+    )

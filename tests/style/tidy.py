@@ -83,7 +83,9 @@ def main():
             name = source.relative_to(ROOT)
             if done.returncode != 0:
                 found += 1
-                print(f"        [{number}/{len(todo)}] {name}\n{done.stdout}{done.stderr}", flush=True)
+                print(
+                    f"        [{number}/{len(todo)}] {name}\n{done.stdout}{done.stderr}", flush=True
+                )
             elif number % 10 == 0 or sys.stdout.isatty():
                 print(f"        [{number}/{len(todo)}] {name}", flush=True)
     return 1 if found else 0

@@ -132,14 +132,17 @@ side() {
 }
 
 lab_up() {
+  local owner=${STEM_LAB_OWNER:-} other
   if [[ -e $state/$lab/up ]]; then
+    read -r other _ <"$state/$lab/owner"
+    [[ -z $owner && $other == nobody ]] ||
+      die "lab '$lab' exists already (owner: $other): ./run lab down $lab"
     note "lab '$lab' is up already"
     return
   fi
   if exists; then remove; fi
   mount_bpffs
   mkdir -p "$state/$lab"
-  local owner=${STEM_LAB_OWNER:-}
   if [[ -n $owner ]]; then
     printf '%s %s\n' "$owner" "$(start_time "$owner")" >"$state/$lab/owner"
   else

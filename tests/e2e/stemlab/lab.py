@@ -81,9 +81,7 @@ class Lab:
 
     def start(self, side, argv, name, **kwargs):
         """Starts a Service on that side, logging to directory/NAME.log. Dies with the lab."""
-        service = Service(
-            name, self.command(side, argv), self.directory / f"{name}.log", **kwargs
-        )
+        service = Service(name, self.command(side, argv), self.directory / f"{name}.log", **kwargs)
         self.services.append(service)
         return service
 
@@ -99,7 +97,9 @@ class Lab:
     @contextlib.contextmanager
     def inside_namespace(self, side):
         """The calling thread is on that side meanwhile: sockets it makes there stay there."""
-        with open("/proc/thread-self/ns/net", "rb") as home, open(self.namespace(side), "rb") as there:
+        with open("/proc/thread-self/ns/net", "rb") as home, open(
+            self.namespace(side), "rb"
+        ) as there:
             _set_namespace(there)
             try:
                 yield

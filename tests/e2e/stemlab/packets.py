@@ -58,7 +58,9 @@ def ipv4(source, destination, inner, options=b"", fragment=0, more=False):
     )
     header += options
     checksum = 0xFFFF ^ ones_complement_sum(header)
-    return Layer(ETHERTYPE_IPV4, header[:10] + struct.pack("!H", checksum) + header[12:] + inner.data)
+    return Layer(
+        ETHERTYPE_IPV4, header[:10] + struct.pack("!H", checksum) + header[12:] + inner.data
+    )
 
 
 def ipv6(source, destination, inner):
@@ -70,7 +72,8 @@ def ipv6(source, destination, inner):
 def destination_options(inner):
     """An IPv6 extension header that says nothing: PadN (RFC 8200, 4.2 and 4.6)."""
     return Layer(
-        IPPROTO_DESTINATION_OPTIONS, struct.pack("!BB6s", inner.number, 0, b"\x01\x04" + bytes(4)) + inner.data
+        IPPROTO_DESTINATION_OPTIONS,
+        struct.pack("!BB6s", inner.number, 0, b"\x01\x04" + bytes(4)) + inner.data,
     )
 
 

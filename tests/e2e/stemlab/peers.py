@@ -73,12 +73,14 @@ def sipp_callee(lab, host, scenario="callee", media_port=30000, family=4, **opti
     return sipp
 
 
-def sipp_caller(lab, host, user, scenario="caller", caller="zoe@outside.example", family=4, **options):
-    """A SIPp that calls a user through the proxy."""
+def sipp_caller(lab, host, user, scenario="caller", *arguments, caller="zoe@outside.example",
+                family=4, **options):  # fmt: skip
+    """A SIPp that calls a user through the proxy; arguments are SIPp's own."""
     proxy = f"{topology.bracketed(topology.PROXY.address(family))}:{topology.SIP_PORT}"
     return Sipp(
-        lab, host, scenario, "-s", user, "-key", "caller", caller, proxy, family=family, **options
-    )
+        lab, host, scenario, *arguments, "-s", user, "-key", "caller", caller, proxy,
+        family=family, **options,
+    )  # fmt: skip
 
 
 def tone(hertz=440, seconds=1, rate=8000):

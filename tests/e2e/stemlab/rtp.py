@@ -84,9 +84,12 @@ class RtpEndpoint:
         """The RTP packet this endpoint would send next, counted as sent: for frames made by hand."""
         self._sequence = (self._sequence + 1) & 0xFFFF
         self.sent.append(self._sequence)
-        return struct.pack(
-            "!BBHII", 0x80, 0, self._sequence, len(self.sent) * 160 & 0xFFFFFFFF, self.ssrc
-        ) + PCMU_PACKET
+        return (
+            struct.pack(
+                "!BBHII", 0x80, 0, self._sequence, len(self.sent) * 160 & 0xFFFFFFFF, self.ssrc
+            )
+            + PCMU_PACKET
+        )
 
     def from_endpoint(self, other):
         """Sequence numbers that came here with other's SSRC, from where other really is."""

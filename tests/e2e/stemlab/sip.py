@@ -13,7 +13,14 @@ import typing
 from . import topology
 from .waiting import TimedOut
 
-_COMPACT = {"v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length"}
+_COMPACT = {
+    "v": "via",
+    "f": "from",
+    "t": "to",
+    "i": "call-id",
+    "m": "contact",
+    "l": "content-length",
+}
 
 
 class Message:
@@ -264,7 +271,9 @@ class Dialog:
     def wait_for_status(self, status, method, timeout=5.0):
         """A response to our `method` with exactly this status."""
         return self.terminal.wait_for(
-            lambda m: m.status == status and m.method == method and m.get("call-id") == self.call_id,
+            lambda m: m.status == status
+            and m.method == method
+            and m.get("call-id") == self.call_id,
             f"{status} to {method} of {self.call_id}",
             timeout,
         )
@@ -278,7 +287,11 @@ class Dialog:
 
     def reply(self, request, status, reason, body="", headers=(), to=None):
         """Answers a request of the other end (RFC 3261, 8.2.6)."""
-        copied = [(n, v) for n, v in request.headers if n.lower() in ("via", "record-route", "from", "call-id", "cseq")]
+        copied = [
+            (n, v)
+            for n, v in request.headers
+            if n.lower() in ("via", "record-route", "from", "call-id", "cseq")
+        ]
         message = Message(
             f"SIP/2.0 {status} {reason}", [*copied, ("To", to or request.get("to")), *headers], body
         )
@@ -394,7 +407,9 @@ class IncomingCall(Dialog):
 
     def ring(self, media=None):
         """180, or with media 183 and an early answer."""
-        return self.respond(183, "Session Progress", media) if media else self.respond(180, "Ringing")
+        return (
+            self.respond(183, "Session Progress", media) if media else self.respond(180, "Ringing")
+        )
 
     def answer(self, media):
         return self.respond(200, "OK", media)

@@ -205,5 +205,3 @@ class Site:
 def binaries_missing():
     """Names of our programs that are not built."""
     return [n for n in ("stem-agent", "stem-sm", "stemctl") if not (BINARIES / n).exists()]
-
-

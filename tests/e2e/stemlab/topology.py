@@ -17,7 +17,7 @@ def read_conf(path=CONF):
             continue
         match = re.fullmatch(r'([A-Z][A-Z0-9_]*)="([^"]*)"', line.strip())
         if not match:
-            raise ValueError(f"{path}:{number}: not a NAME=\"value\" line: {line}")
+            raise ValueError(f'{path}:{number}: not a NAME="value" line: {line}')
         values[match[1]] = match[2]
     return values
 
@@ -60,7 +60,9 @@ USERS = {name: _BY_NAME[name] for name in ("alice", "bob", "carol", "dave", "eri
 ALICE, BOB, CAROL, DAVE, ERIN = USERS.values()
 # The firewall as each side sees it.
 GATEWAY = {
-    "outside": Host("gateway", "firewall", VALUES["FIREWALL_OUTSIDE4"], VALUES["FIREWALL_OUTSIDE6"]),
+    "outside": Host(
+        "gateway", "firewall", VALUES["FIREWALL_OUTSIDE4"], VALUES["FIREWALL_OUTSIDE6"]
+    ),
     "inside": Host("gateway", "firewall", VALUES["FIREWALL_INSIDE4"], VALUES["FIREWALL_INSIDE6"]),
 }
 
