@@ -64,7 +64,7 @@ def test_baresip_calls_baresip(firewall, captures):
 
 @pytest.mark.parametrize("family", [4, 6])
 def test_refused_by_the_profile(firewall, captures, family):
-    """carol refuses: the firewall answers 403 in the proxy's place, which never hears of the call."""
+    """carol refuses: the firewall answers 403 in the proxy's place; the proxy hears nothing."""
     before = firewall.counters()
     peers.sipp_caller(
         firewall.lab,
@@ -105,8 +105,8 @@ def test_dropped_by_the_profile(firewall, terminal):
 
 
 def test_forwarded_by_the_profile(firewall, captures):
-    """dave forwards to erin: the caller gets 302, follows the Contact with the same Call-ID, and talks
-    to erin."""
+    """dave forwards to erin: the caller gets 302, follows the Contact with the same Call-ID, and
+    talks to erin."""
     callee = peers.sipp_callee(firewall.lab, topology.ERIN)
     peers.sipp_caller(firewall.lab, topology.CALLER, "dave", "caller_forwarded").wait()
     callee.wait()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Media passes only through its own pinhole, from its own peer, for as long as its call lives; and a
-call loses none of it. Every packet is accounted for, by the endpoints, by tcpdump and by counters."""
+"""Media passes only through its own pinhole, from its own peer, for as long as its call lives; and
+a call loses none of it. Every packet is accounted for: by endpoints, tcpdump and counters."""
 
 import pytest
 from stemlab import packets, topology
@@ -92,7 +92,7 @@ def test_none_passes_after_the_200_of_the_bye(firewall, captures, converse, fami
 
 
 def test_rtp_before_the_answer(firewall, parties):
-    """After the offer the caller must be ready to receive (RFC 3264, 5.1): early audio of the callee
+    """After the offer the caller must be ready to receive (RFC 3264, 5.1): the callee's early audio
     passes. The caller does not know a port yet, and what he guesses does not pass."""
     caller, callee, caller_rtp, callee_rtp = parties()
     call = caller.invite("alice", caller_rtp)
@@ -144,7 +144,7 @@ def test_early_answer_opens_both_ways(firewall, parties):
 
 
 def test_uninvited_rtp_dies(firewall, rtp):
-    """No call: what the lab's plain routing would deliver is dropped and counted, packet by packet."""
+    """No call: what plain routing would deliver is dropped and counted, packet by packet."""
     attacker, victim = rtp(topology.ATTACKER, 5555), rtp(topology.ALICE, 30000)
     before = firewall.counters()
     attacker.send((victim.address, victim.port), 100)
@@ -164,7 +164,7 @@ def test_rtp_to_a_wrong_port_dies(firewall, converse, rtp):
 
 
 def test_rtp_from_a_wrong_address_dies(firewall, captures, converse, rtp):
-    """The right port, but somebody else: dropped, counted on the pinhole too, and the call never notices."""
+    """The right port, but somebody else: dropped, counted on the pinhole, unnoticed by the call."""
     talk = converse()
     talk.wait_for_media(10)
     attacker = rtp(topology.ATTACKER, talk.caller_rtp.port)
@@ -206,16 +206,19 @@ def test_rtp_from_another_port_of_the_peer_passes_where_configured(firewall, con
 
 
 def test_media_from_the_wrong_side_dies(firewall, converse):
-    """The pinhole towards the caller is for media from inside. The same packet, its source forged to be
-    the callee, does not pass when it comes from outside."""
+    """The pinhole towards the caller is for media from inside. The same packet, its source forged
+    to be the callee, does not pass when it comes from outside."""
     talk = converse()
     talk.wait_for_media(10)
     talk.pause()
     before = firewall.counters()
     forged = packets.udp(
-        talk.callee_rtp.address, talk.callee_rtp.port, talk.caller_rtp.address, talk.caller_rtp.port,
+        talk.callee_rtp.address,
+        talk.callee_rtp.port,
+        talk.caller_rtp.address,
+        talk.caller_rtp.port,
         bytes([0x80]) + bytes(171),
-    )  # fmt: skip
+    )
     with packets.Wire(firewall.lab, "outside") as wire:
         wire.send(packets.ipv4(talk.callee_rtp.address, talk.caller_rtp.address, forged))
     firewall.wait_until_counted(before, ("outside", "no_pinhole"), 1)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Packets made by hand, on the real path: tags, options, extension headers and fragments are parsed,
-what is no telephony follows the rules, and the neighbourhood goes on working."""
+"""Packets made by hand, on the real path: tags, options, extension headers and fragments are
+parsed, what is no telephony follows the rules, and the neighbourhood goes on working."""
 
 import socket
 
@@ -52,8 +52,8 @@ def test_dropped_for_the_right_reason(firewall, wire, packet, reason):
 
 @pytest.mark.parametrize("tagged", [False, True], ids=["options", "vlan"])
 def test_media_that_cannot_take_the_short_way_is_still_judged(firewall, wire, converse, tagged):
-    """RTP of a live call with IPv4 options takes the stack's way and arrives; with a VLAN tag, which no
-    interface here is for, it is at least recognised as that call's media."""
+    """RTP of a live call with IPv4 options takes the stack's way and arrives; with a VLAN tag, which
+    no interface here is for, it is at least recognised as that call's media."""
     talk = converse()
     talk.wait_for_media(10)
     talk.pause()
@@ -104,6 +104,8 @@ WEB_RULES = [
 ]  # fmt: skip
 BLOCK_ATTACKER = {"name": "attacker", "action": "deny", "from": "outside", "protocol": "any",
                   "source": f"{ATTACKER.v4}/32"}  # fmt: skip
+BLOCK_CALLERS_MEDIA = {"name": "no-media", "action": "deny", "from": "outside", "protocol": "udp",
+                       "source": f"{topology.CALLER.v4}/32", "source_ports": "4000-4001"}  # fmt: skip
 
 
 def test_what_nobody_allows_is_dropped(firewall):
@@ -127,8 +129,7 @@ def test_a_deny_before_an_allow_wins(firewall):
     assert connects(firewall.lab, topology.CALLER, ALICE, 8080)
 
 
-@pytest.mark.agent(rules=[{"name": "no-caller", "action": "deny", "from": "outside", "protocol": "udp",
-                           "source": f"{topology.CALLER.v4}/32", "source_ports": "4000-4001"}])  # fmt: skip
+@pytest.mark.agent(rules=[BLOCK_CALLERS_MEDIA])
 def test_a_deny_wins_over_a_pinhole(firewall, parties):
     caller, callee, caller_rtp, callee_rtp = parties()
     call = caller.invite("alice", caller_rtp)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The security manager is away, slow, or spoken to by somebody who should not: calls follow sm_down, and
-only the right certificate over TLS 1.3 gets an answer."""
+"""The security manager is away, slow, or spoken to by somebody who should not: calls follow
+sm_down, and only the right certificate over TLS 1.3 gets an answer."""
 
 import socket
 import subprocess
@@ -33,13 +33,19 @@ def call_is_let_in(site, terminal, user):
     return True
 
 
+def with_sm_down(mode, user, let_in):
+    """A case of the test below: alice accepts calls, carol refuses them."""
+    agent = pytest.mark.agent(security_manager={"sm_down": mode})
+    return pytest.param(user, let_in, marks=agent, id=f"{mode}, {user}")
+
+
 @pytest.mark.parametrize(
     "user, let_in",
     [
-        pytest.param("alice", False, marks=pytest.mark.agent(security_manager={"sm_down": "refuse"}), id="refuse"),
-        pytest.param("alice", True, marks=pytest.mark.agent(security_manager={"sm_down": "known_users"}), id="known_users, alice accepts"),
-        pytest.param("carol", False, marks=pytest.mark.agent(security_manager={"sm_down": "known_users"}), id="known_users, carol refuses"),
-        pytest.param("carol", True, marks=pytest.mark.agent(security_manager={"sm_down": "accept"}), id="accept"),
+        with_sm_down("refuse", "alice", False),
+        with_sm_down("known_users", "alice", True),
+        with_sm_down("known_users", "carol", False),
+        with_sm_down("accept", "carol", True),
     ],
 )  # fmt: skip
 def test_new_calls_follow_sm_down(sm_away, terminal, user, let_in):
@@ -197,7 +203,7 @@ def test_an_agent_with_an_administrators_certificate_gets_no_decisions(session_s
 
 
 def test_the_agent_refuses_a_security_manager_of_another_role(session_site, terminal, lab):
-    """Somebody with a certificate of the same CA, but not a security manager's, listens in its place."""
+    """Somebody with a certificate of the same CA, but not the SM's, listens in its place."""
     session_site.sm.kill()
     tls = session_site.tls("firewall-fw1")
     impostor = lab.start(
@@ -226,7 +232,7 @@ def test_users_and_spam_survive_a_restart(firewall):
 
 
 def test_sipp_meets_a_changed_profile_at_once(firewall):
-    """No cache between the security manager and the firewall: the next call sees the new profile."""
+    """No cache between security manager and firewall: the next call sees the new profile."""
     firewall.set_user("bob", "--incoming", "refuse", "--status", "480")
     try:
         peers.sipp_caller(

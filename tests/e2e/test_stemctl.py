@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""stemctl against the living firewall: what it shows is what happened; exit codes say how it went."""
+"""stemctl against the living firewall: what it shows is what happened; exit codes say how it
+went."""
 
 import json
 

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The demonstration: real calls through the firewall in a lab of its own, every claim held against
-tcpdump on both sides and the firewall's counters. Exits 1, naming the claim, when one does not hold."""
+tcpdump on both sides and the firewall's counters. Exits 1, naming what does not hold, if any."""
 
 import contextlib
 import os
@@ -59,7 +59,7 @@ class Claims:
         self._rows = []
 
     def check(self, text, holds, outside="", inside="", firewall=""):
-        """outside, inside: packets tcpdump saw there; firewall: what the firewall itself counted."""
+        """outside, inside: packets tcpdump saw there; firewall: what it counted itself."""
         self._rows.append((bool(holds), text, str(outside), str(inside), str(firewall)))
         if not holds:
             note(

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab in Python: namespaces, peers, packets and the firewall itself, for tests, demo and bench."""
+"""The lab in Python: namespaces, peers, packets and the firewall, for tests, demo and bench."""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A call between two terminals we drive, through the proxy, with RTP both ways from the first moment
-the protocol allows it."""
+"""A call between two terminals we drive, through the proxy, with RTP both ways from the first
+moment the protocol allows it."""
 
 
 class Conversation:

@@ -57,7 +57,7 @@ class UdpPacket:
 
 
 def read_udp(data):
-    """The UDP packets of a capture file's bytes; an unfinished packet at the end is left for later."""
+    """The UDP packets of a capture file's bytes; an unfinished packet at the end is left out."""
     if len(data) < 24:
         return
     magic = struct.unpack_from("<I", data)[0]

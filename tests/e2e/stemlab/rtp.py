@@ -24,7 +24,7 @@ class Received:
 
 
 class RtpEndpoint:
-    """One RTP socket of one host. Receives in the background from the first moment; sends on demand."""
+    """One RTP socket of one host. Receives in the background from the start; sends on demand."""
 
     def __init__(self, lab, host, port, family=4):
         self.host = host
@@ -65,7 +65,7 @@ class RtpEndpoint:
         self.close()
 
     def start(self, peer):
-        """Streams to peer (address, port), a packet every 20 ms, until pause(). The first leaves at once."""
+        """Streams to peer (address, port) until pause(): a packet now and every 20 ms."""
         self._peer = peer
         self._sending.set()
 
@@ -81,7 +81,7 @@ class RtpEndpoint:
             self._send_one(peer)
 
     def next_packet(self):
-        """The RTP packet this endpoint would send next, counted as sent: for frames made by hand."""
+        """The RTP packet to be sent next, counted as sent: for frames made by hand."""
         self._sequence = (self._sequence + 1) & 0xFFFF
         self.sent.append(self._sequence)
         return (

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A SIP terminal that a test drives step by step (RFC 3261, UDP): it says what it is told, when it is
-told, and keeps everything it hears. It retransmits nothing, so what is lost is seen."""
+"""A SIP terminal that a test drives step by step (RFC 3261, UDP): it says what it is told, when it
+is told, and keeps everything it hears. It retransmits nothing, so what is lost is seen."""
 
 import collections
 import itertools
@@ -161,7 +161,7 @@ class Terminal:
         self._socket.sendto(data, to)
 
     def wait_for(self, accept, what, timeout=5.0):
-        """The first message, heard but not taken yet, that accept() takes. Others stay for others."""
+        """The first message heard, not taken yet, that accept() takes. Others stay for others."""
         deadline = time.monotonic() + timeout
         while True:
             for message in self._inbox:

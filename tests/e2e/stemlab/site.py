@@ -46,7 +46,7 @@ class Site:
     # The security manager
 
     def start_sm(self):
-        """Starts it inside; it listens when this returns. Its database stays from start to start."""
+        """Starts it inside; it listens when this returns. Its database outlives it."""
         config = self._write(
             "sm",
             {
@@ -89,7 +89,7 @@ class Site:
         return self._write("agent", self.agent_config(**changes))
 
     def start_agent(self, wait_for_sm=True, **changes):
-        """Starts it; ready, and connected to the security manager if that runs, when this returns."""
+        """Starts it; ready, and connected to the SM if that runs, when this returns."""
         config = self.write_agent_config(**changes)
         self.agent = self.lab.start(
             "firewall", [BINARIES / "stem-agent", "--config", config], "agent", append=True
@@ -123,8 +123,8 @@ class Site:
         }
 
     def stemctl_run(self, *arguments, environment=None, check=True):
-        """Runs stemctl inside (where the SM can be reached; the agent's socket is a file) and returns
-        the subprocess.CompletedProcess."""
+        """Runs stemctl inside, where the SM can be reached (the agent's socket is a file), and
+        returns the subprocess.CompletedProcess."""
         done = self.lab.run(
             "inside",
             [BINARIES / "stemctl", *arguments],
@@ -132,9 +132,8 @@ class Site:
             env=self.environment | (environment or {}),
         )
         if check and done.returncode != 0:
-            raise StemctlFailed(
-                f"stemctl {' '.join(map(str, arguments))} exited with {done.returncode}:\n{done.stderr}"
-            )
+            command = " ".join(map(str, arguments))
+            raise StemctlFailed(f"stemctl {command} exited with {done.returncode}:\n{done.stderr}")
         return done
 
     def stemctl(self, *arguments):
@@ -188,8 +187,8 @@ class Site:
         return self.call(call_id)
 
     def set_user(self, name, *arguments):
-        """Makes user `name` with his usual address and location, with further arguments of `user add`;
-        a user of that name is replaced."""
+        """Makes user `name` with his usual address and location, and further arguments of `user
+        add`; a user of that name is replaced."""
         self.stemctl_run("user", "remove", name, check=False)
         location = f"sip:{name}@{topology.USERS[name].v4}:{topology.SIP_PORT}"
         self.stemctl_run(
