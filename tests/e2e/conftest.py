@@ -76,9 +76,11 @@ def firewall(session_site, request):
     if not session_site.sm.running:
         session_site.start_sm()
     marker = request.node.get_closest_marker("agent")
-    session_site.start_agent(**(marker.kwargs if marker else {}))
-    yield session_site
-    session_site.stop()
+    try:
+        session_site.start_agent(**(marker.kwargs if marker else {}))
+        yield session_site
+    finally:
+        session_site.stop()
 
 
 @pytest.fixture

