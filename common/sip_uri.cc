@@ -91,8 +91,9 @@ absl::StatusOr<std::string> CanonicalHost(std::string_view uri, std::string_view
   if (error != std::errc() || end != port.data() + port.size()) {
     return Invalid(uri, "has no valid port");
   }
-  if (port == default_port) return host;
-  return fmt::format("{}:{}", host, number);
+  // Compared as numbers: "05060" is the default port too.
+  const std::string plain = fmt::format("{}", number);
+  return plain == default_port ? host : fmt::format("{}:{}", host, plain);
 }
 
 absl::StatusOr<std::string> CanonicalTel(std::string_view uri, std::string_view number) {

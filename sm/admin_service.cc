@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "sm/admin_service.h"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "fmt/format.h"
+#include "sm/field_rules.h"
+#include "sm/spam_key.h"
+#include "sm/user_record.h"
+
+namespace stem {
+namespace {
+
+constexpr uint32_t kMaxPage = 1000;
+
+int64_t UnixMilliseconds() {
+  const auto now = std::chrono::system_clock::now().time_since_epoch();
+  return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
+}
+
+}  // namespace
+
+AdminService::AdminService(AdminServiceParts parts)
+    : parts_(std::move(parts)), started_unix_ms_(UnixMilliseconds()) {}
+
+template <typename Request, typename Response, typename Work>
+AdminService::Unary* AdminService::Answer(Context* context, const Request& request,
+                                          Response* response, const Work& work) {
+  Unary* reactor = context->DefaultReactor();
+  const absl::StatusOr<Peer> peer =
+      parts_.entrance->Check(*context, {Role::kAdministrator}, request.header());
+  if (!peer.ok()) {
+    reactor->Finish(ToGrpc(peer.status()));
+    return reactor;
+  }
+  absl::StatusOr<Response> result = work(*peer);
+  if (result.ok()) *response = *std::move(result);
+  reactor->Finish(ToGrpc(result.status()));
+  return reactor;
+}
+
+void AdminService::UserChanged(const Peer& peer, const char* done, const v1::User& user) {
+  spdlog::info("administrator {} {} user {}", peer.identity, done, user.name());
+  // The user is stored; firewalls that could not be told get it with the next change or connection.
+  if (const absl::Status told = parts_.feed->PolicyChanged(); !told.ok()) {
+    spdlog::error("the firewalls were not told of it: {}", told.ToString());
+  }
+}
+
+AdminService::Unary* AdminService::GetStatus(Context* context,
+                                             const v1::GetSmStatusRequest* request,
+                                             v1::SmStatus* response) {
+  return Answer(context, *request, response, [&](const Peer&) -> absl::StatusOr<v1::SmStatus> {
+    ASSIGN_OR_RETURN(const StoreCounts counts, parts_.store->Count());
+    v1::SmStatus status;
+    status.set_version(parts_.version);
+    status.set_started_unix_ms(started_unix_ms_);
+    status.set_users(counts.users);
+    status.set_spam_entries(counts.spam_entries);
+    status.set_decisions(parts_.firewall->decisions());
+    status.set_database(parts_.store->Description());
+    for (v1::WatchingFirewall& watching : parts_.feed->Watching()) {
+      status.add_firewalls(watching.identity());
+      *status.add_watching() = std::move(watching);
+    }
+    return status;
+  });
+}
+
+AdminService::Unary* AdminService::AddUser(Context* context, const v1::PutUserRequest* request,
+                                           v1::User* response) {
+  return Answer(context, *request, response, [&](const Peer& peer) -> absl::StatusOr<v1::User> {
+    ASSIGN_OR_RETURN(UserRecord record, ToUserRecord(request->user(), parts_.domains));
+    RETURN_IF_ERROR(parts_.store->AddUser(record));
+    UserChanged(peer, "added", record.user);
+    return std::move(record.user);
+  });
+}
+
+AdminService::Unary* AdminService::SetUser(Context* context, const v1::PutUserRequest* request,
+                                           v1::User* response) {
+  return Answer(context, *request, response, [&](const Peer& peer) -> absl::StatusOr<v1::User> {
+    ASSIGN_OR_RETURN(UserRecord record, ToUserRecord(request->user(), parts_.domains));
+    RETURN_IF_ERROR(parts_.store->SetUser(record));
+    UserChanged(peer, "changed", record.user);
+    return std::move(record.user);
+  });
+}
+
+AdminService::Unary* AdminService::GetUser(Context* context, const v1::GetUserRequest* request,
+                                           v1::User* response) {
+  return Answer(context, *request, response, [&](const Peer&) -> absl::StatusOr<v1::User> {
+    RETURN_IF_ERROR(CheckUserName("name", request->name()));
+    return parts_.store->GetUser(request->name());
+  });
+}
+
+AdminService::Unary* AdminService::ListUsers(Context* context, const v1::ListUsersRequest* request,
+                                             v1::ListUsersResponse* response) {
+  return Answer(
+      context, *request, response, [&](const Peer&) -> absl::StatusOr<v1::ListUsersResponse> {
+        const uint32_t size =
+            request->page_size() == 0 ? kMaxPage : std::min(request->page_size(), kMaxPage);
+        ASSIGN_OR_RETURN(std::vector<v1::User> users,
+                         parts_.store->ListUsers(request->after(), size));
+        v1::ListUsersResponse page;
+        for (v1::User& user : users) *page.add_users() = std::move(user);
+        return page;
+      });
+}
+
+AdminService::Unary* AdminService::RemoveUser(Context* context, const v1::GetUserRequest* request,
+                                              v1::User* response) {
+  return Answer(context, *request, response, [&](const Peer& peer) -> absl::StatusOr<v1::User> {
+    RETURN_IF_ERROR(CheckUserName("name", request->name()));
+    ASSIGN_OR_RETURN(v1::User user, parts_.store->RemoveUser(request->name()));
+    UserChanged(peer, "removed", user);
+    return user;
+  });
+}
+
+AdminService::Unary* AdminService::AddSpam(Context* context, const v1::AddSpamRequest* request,
+                                           v1::SpamEntry* response) {
+  return Answer(context, *request, response,
+                [&](const Peer& peer) -> absl::StatusOr<v1::SpamEntry> {
+                  ASSIGN_OR_RETURN(const SpamRecord record, ToSpamRecord(request->entry()));
+                  ASSIGN_OR_RETURN(v1::SpamEntry entry, parts_.store->AddSpam(record));
+                  spdlog::info("administrator {} added spam entry {}: {}", peer.identity,
+                               entry.id(), SpamText(entry));
+                  return entry;
+                });
+}
+
+AdminService::Unary* AdminService::ListSpam(Context* context, const v1::ListSpamRequest* request,
+                                            v1::ListSpamResponse* response) {
+  return Answer(context, *request, response,
+                [&](const Peer&) -> absl::StatusOr<v1::ListSpamResponse> {
+                  if (!request->user().empty()) {
+                    RETURN_IF_ERROR(CheckUserName("user", request->user()));
+                    RETURN_IF_ERROR(parts_.store->GetUser(request->user()).status());
+                  }
+                  ASSIGN_OR_RETURN(std::vector<v1::SpamEntry> entries,
+                                   parts_.store->ListSpam(request->user()));
+                  v1::ListSpamResponse list;
+                  for (v1::SpamEntry& entry : entries) *list.add_entries() = std::move(entry);
+                  return list;
+                });
+}
+
+AdminService::Unary* AdminService::RemoveSpam(Context* context,
+                                              const v1::RemoveSpamRequest* request,
+                                              v1::SpamEntry* response) {
+  return Answer(context, *request, response,
+                [&](const Peer& peer) -> absl::StatusOr<v1::SpamEntry> {
+                  if (request->id() <= 0) {
+                    return WrongField("id", fmt::format("{} is no entry", request->id()),
+                                      "the id that ListSpam shows");
+                  }
+                  ASSIGN_OR_RETURN(v1::SpamEntry entry, parts_.store->RemoveSpam(request->id()));
+                  spdlog::info("administrator {} removed spam entry {}: {}", peer.identity,
+                               entry.id(), SpamText(entry));
+                  return entry;
+                });
+}
+
+}  // namespace stem

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// The store in one SQLite file, embedded: for one security manager.
+#pragma once
+
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "sm/store/sqlite_database.h"
+#include "sm/store/store.h"
+
+namespace stem {
+
+class SqliteStore : public Store {
+ public:
+  // Opens the file, creating or upgrading it. FAILED_PRECONDITION for a database of a newer
+  // stem-sm or of another program; NOT_FOUND or PERMISSION_DENIED when the file cannot be had.
+  static absl::StatusOr<std::unique_ptr<SqliteStore>> Open(const std::string& path,
+                                                           StoreLimits limits);
+
+  absl::Status AddUser(const UserRecord& record) override;
+  absl::Status SetUser(const UserRecord& record) override;
+  absl::StatusOr<v1::User> RemoveUser(std::string_view name) override;
+  absl::StatusOr<v1::User> GetUser(std::string_view name) override;
+  absl::StatusOr<std::vector<v1::User>> ListUsers(std::string_view after, uint32_t limit) override;
+  absl::StatusOr<std::optional<v1::User>> FindCallee(std::string_view key) override;
+  absl::StatusOr<v1::SpamEntry> AddSpam(const SpamRecord& record) override;
+  absl::StatusOr<v1::SpamEntry> RemoveSpam(int64_t id) override;
+  absl::StatusOr<std::vector<v1::SpamEntry>> ListSpam(std::string_view user) override;
+  absl::StatusOr<std::vector<v1::SpamEntry>> FindSpam(
+      const std::vector<std::string>& keys) override;
+  absl::Status CountSpamHit(int64_t id) override;
+  absl::StatusOr<PolicyContents> LoadPolicy() override;
+  absl::StatusOr<StoreCounts> Count() override;
+  std::string Description() const override { return path_; }
+
+ private:
+  SqliteStore(std::unique_ptr<SqliteDatabase> database, std::string path, StoreLimits limits);
+
+  // All of these run with mutex_ held.
+  absl::Status WriteAddresses(const UserRecord& record);
+  absl::Status CheckForwards(const UserRecord& record);
+  absl::Status FinishUserChange(SqliteTransaction& transaction);
+  absl::StatusOr<v1::User> ReadUser(std::string_view name);
+  absl::Status ReadUris(v1::User* user);
+
+  std::mutex mutex_;  // one connection: SQLite would serialise its writers anyway
+  std::unique_ptr<SqliteDatabase> database_;
+  const std::string path_;
+  const StoreLimits limits_;
+};
+
+}  // namespace stem
