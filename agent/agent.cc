@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/agent.h"
+
+#include <spdlog/spdlog.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <csignal>
+
+#include "agent/dataplane/errno_status.h"
+#include "agent/instance_lock.h"
+#include "common/clock.h"
+#include "common/status_macros.h"
+
+namespace stem {
+namespace {
+
+constexpr auto kTick = std::chrono::milliseconds(100);
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(AgentConfig config) {
+  std::unique_ptr<Agent> agent(new Agent(std::move(config)));
+  ASSIGN_OR_RETURN(agent->lock_, LockInstance(agent->config_.RunDirectory()));
+  ASSIGN_OR_RETURN(agent->loop_, EventLoop::Make(agent->config_.posted_closures));
+  RETURN_IF_ERROR(agent->OpenKernel());
+  RETURN_IF_ERROR(agent->StartJudgement());
+  RETURN_IF_ERROR(agent->WatchSignals());
+  return agent;
+}
+
+absl::Status Agent::OpenKernel() {
+  ASSIGN_OR_RETURN(plane_, DataPlane::Open(config_.data_plane));
+  for (const InterfaceState& interface : plane_->interfaces()) {
+    spdlog::info("{} is {}: XDP {} ({}), {} RX queues", interface.name,
+                 interface.side == STEM_SIDE_OUTSIDE ? "outside" : "inside",
+                 interface.mode == XdpMode::kNative ? "native" : "generic",
+                 interface.dispatcher ? "through libxdp's dispatcher" : "alone", interface.queues);
+  }
+  pinholes_.emplace(plane_->pinholes_fd());
+  calls_.emplace(plane_->calls_fd());
+  ASSIGN_OR_RETURN(path_, PacketPath::Open(*plane_, config_.tun, config_.frames_per_queue));
+  return absl::OkStatus();
+}
+
+absl::Status Agent::StartJudgement() {
+  EventLoop* loop = loop_.get();
+  const SecurityManagerConfig& sm = config_.security_manager;
+  ASSIGN_OR_RETURN(security_manager_,
+                   SecurityManager::Connect({.firewall = config_.data_plane.name,
+                                             .address = sm.address,
+                                             .tls = sm.tls,
+                                             .deadline = sm.deadline,
+                                             .down = sm.down,
+                                             .known_users = sm.known_users,
+                                             .complete = [loop](std::function<void()> closure) {
+                                               loop->Complete(std::move(closure));
+                                             }}));
+  view_.emplace(ControlViewParts{config_, *plane_, *pinholes_, *path_, *security_manager_});
+  monitor_ = std::make_unique<CallMonitor>(
+      config_.calls, CallMonitorPorts{*path_, *pinholes_, *calls_, *security_manager_,
+                                      MonotonicNanoseconds, &*view_});
+  RETURN_IF_ERROR(monitor_->Adopt());
+  if (plane_->adopted()) {
+    spdlog::info("took over {} calls of an earlier agent",
+                 monitor_->counters()[CallEvent::calls_adopted]);
+  }
+  view_->ShowCalls(monitor_.get());
+  ApplicationGatewayOptions gateway;
+  gateway.socket_path = config_.control_socket;
+  ASSIGN_OR_RETURN(
+      gateway_, ApplicationGateway::Start(gateway, &*view_, [loop](std::function<void()> closure) {
+        return loop->Post(std::move(closure));
+      }));
+  view_->TellMonitors(&gateway_->events());
+
+  ASSIGN_OR_RETURN(drops_, DropEvents::Open(plane_->events_fd(), [this](const stem_event& event) {
+                     view_->Observe(event);
+                   }));
+  RETURN_IF_ERROR(loop->Watch(drops_->fd(), [this] {
+    if (const absl::Status status = drops_->Drain(); !status.ok()) {
+      spdlog::error("{}", status.ToString());
+    }
+  }));
+  RETURN_IF_ERROR(
+      path_->Serve(*loop, [this](Datagram datagram) { monitor_->Handle(std::move(datagram)); }));
+  return loop->Every(kTick, [this] { monitor_->Tick(); });
+}
+
+absl::Status Agent::WatchSignals() {
+  sigset_t wanted;
+  sigemptyset(&wanted);
+  sigaddset(&wanted, SIGTERM);
+  sigaddset(&wanted, SIGINT);
+  signals_ = UniqueFd(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!signals_.valid()) return ErrnoStatus(errno, "watching signals");
+  return loop_->Watch(signals_.get(), [this] {
+    signalfd_siginfo info{};
+    if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) return;
+    spdlog::info("{} from process {}: stopping", strsignal(static_cast<int>(info.ssi_signo)),
+                 info.ssi_pid);
+    loop_->Stop();
+  });
+}
+
+absl::Status Agent::Run() {
+  spdlog::info("ready: instance {}, control socket {}", config_.data_plane.name,
+               config_.control_socket);
+  const absl::Status served = loop_->Run();
+  view_->TellMonitors(nullptr);
+  gateway_->Stop();
+  if (config_.on_exit == OnExit::kKeep) {
+    spdlog::info("the data plane stays in the kernel (on_exit: keep): calls go on");
+    return served;
+  }
+  path_.reset();
+  const absl::Status removed = DataPlane::Remove(
+      config_.data_plane.name, {config_.data_plane.outside, config_.data_plane.inside});
+  spdlog::info("data plane removed (on_exit: remove)");
+  return served.ok() ? removed : served;
+}
+
+}  // namespace stem

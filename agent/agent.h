@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent put together: every box of the report's figure 5, and the thread that runs them.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/application_gateway/application_gateway.h"
+#include "agent/config.h"
+#include "agent/control_view.h"
+#include "agent/dataplane/data_plane.h"
+#include "agent/dataplane/drop_events.h"
+#include "agent/dataplane/kernel_call_store.h"
+#include "agent/dataplane/kernel_pinhole_table.h"
+#include "agent/event_loop.h"
+#include "agent/external_interface/security_manager.h"
+#include "agent/packet_path.h"
+#include "agent/protocol_parser/call_monitor.h"
+
+namespace stem {
+
+class Agent {
+ public:
+  // Loads or adopts the data plane, binds sockets, takes over calls, begins to talk to the
+  // security manager and to answer stemctl. On failure nothing new is left attached.
+  static absl::StatusOr<std::unique_ptr<Agent>> Start(AgentConfig config);
+
+  // Serves until SIGTERM or SIGINT (which the caller has blocked in every thread), then leaves the
+  // kernel as `on_exit` says.
+  absl::Status Run();
+
+ private:
+  explicit Agent(AgentConfig config) : config_(std::move(config)) {}
+  absl::Status OpenKernel();
+  absl::Status StartJudgement();
+  absl::Status WatchSignals();
+
+  // In the order in which they are made; taken down in reverse.
+  const AgentConfig config_;
+  UniqueFd lock_;
+  std::unique_ptr<EventLoop> loop_;
+  std::optional<DataPlane> plane_;
+  std::optional<KernelPinholeTable> pinholes_;
+  std::optional<KernelCallStore> calls_;
+  std::unique_ptr<PacketPath> path_;
+  std::unique_ptr<SecurityManager> security_manager_;
+  std::optional<ControlView> view_;
+  std::unique_ptr<CallMonitor> monitor_;
+  std::unique_ptr<DropEvents> drops_;
+  std::unique_ptr<ApplicationGateway> gateway_;
+  UniqueFd signals_;
+};
+
+}  // namespace stem

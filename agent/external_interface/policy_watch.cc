@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/external_interface/policy_watch.h"
+
+#include <spdlog/spdlog.h>
+
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "common/status_macros.h"
+#include "common/tls/request_header.h"
+
+namespace stem {
+namespace {
+
+constexpr auto kFirstRetry = std::chrono::milliseconds(250);
+constexpr auto kLastRetry = std::chrono::milliseconds(4000);
+constexpr auto kApplyPatience = std::chrono::milliseconds(100);
+
+absl::Status ToAbsl(const grpc::Status& status) {
+  return absl::Status(static_cast<absl::StatusCode>(status.error_code()), status.error_message());
+}
+
+}  // namespace
+
+// What closures on the signalling thread may still touch when the watch is gone.
+struct PolicyWatch::Shared {
+  Apply apply;
+  bool alive = true;  // signalling thread only
+};
+
+PolicyWatch::PolicyWatch(std::unique_ptr<v1::Firewall::Stub> stub, std::string firewall,
+                         Complete complete, Apply apply)
+    : stub_(std::move(stub)),
+      firewall_(std::move(firewall)),
+      complete_(std::move(complete)),
+      shared_(std::make_shared<Shared>(Shared{std::move(apply)})),
+      thread_([this] { Run(); }) {}
+
+PolicyWatch::~PolicyWatch() {
+  shared_->alive = false;
+  {
+    const std::lock_guard lock(mutex_);
+    stopped_ = true;
+    if (context_ != nullptr) context_->TryCancel();
+  }
+  stopped_changed_.notify_all();
+  thread_.join();
+}
+
+bool PolicyWatch::SleepUnlessStopped(std::chrono::milliseconds duration) {
+  std::unique_lock lock(mutex_);
+  return !stopped_changed_.wait_for(lock, duration, [this] { return stopped_; });
+}
+
+void PolicyWatch::Run() {
+  std::string in_force;
+  std::string last_complaint;
+  auto retry = kFirstRetry;
+  do {
+    const absl::Status ended = Stream(&in_force);
+    if (connected_.exchange(false)) retry = kFirstRetry;
+    const std::string complaint(ended.message());
+    if (complaint != last_complaint && !absl::IsCancelled(ended)) {
+      spdlog::warn("policy stream from the security manager ended: {}", ended.ToString());
+      last_complaint = complaint;
+    }
+    retry = std::min(retry * 2, kLastRetry);
+  } while (SleepUnlessStopped(retry));
+}
+
+absl::Status PolicyWatch::Stream(std::string* in_force) {
+  grpc::ClientContext context;
+  {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return absl::CancelledError("stopping");
+    context_ = &context;
+  }
+  const auto stream = stub_->Watch(&context);
+  v1::WatchRequest request;
+  request.set_firewall(firewall_);
+  request.set_acknowledged(*in_force);
+  v1::WatchResponse policy;
+  absl::Status status = FillRequestHeader(request.mutable_header());
+  while (status.ok() && stream->Write(request) && stream->Read(&policy)) {
+    if (!connected_.exchange(true)) spdlog::info("policy stream from the security manager stands");
+    const absl::Status applied = ApplyOnSignallingThread(policy);
+    request.Clear();
+    if (applied.ok()) {
+      *in_force = policy.version();
+      request.set_acknowledged(policy.version());
+    } else {
+      spdlog::warn("policy {} refused: {}", policy.version(), applied.ToString());
+      request.set_refused(policy.version());
+      request.set_refusal(std::string(applied.message()));
+    }
+    status = FillRequestHeader(request.mutable_header());
+  }
+  if (!status.ok()) context.TryCancel();
+  const absl::Status ended = ToAbsl(stream->Finish());
+  const std::lock_guard lock(mutex_);
+  context_ = nullptr;
+  return status.ok() ? ended : status;
+}
+
+absl::Status PolicyWatch::ApplyOnSignallingThread(const v1::WatchResponse& policy) {
+  auto result = std::make_shared<std::promise<absl::Status>>();
+  std::future<absl::Status> answer = result->get_future();
+  complete_([shared = shared_, policy, result] {
+    result->set_value(shared->alive ? shared->apply(policy) : absl::CancelledError("stopping"));
+  });
+  while (answer.wait_for(kApplyPatience) != std::future_status::ready) {
+    const std::lock_guard lock(mutex_);
+    if (stopped_) return absl::CancelledError("stopping");
+  }
+  return answer.get();
+}
+
+}  // namespace stem

@@ -1,0 +1,208 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "agent/external_interface/security_manager.h"
+
+#include <spdlog/spdlog.h>
+
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "common/sip_uri.h"
+#include "common/status_macros.h"
+#include "common/tls/request_header.h"
+#include "common/tls/sm_channel.h"
+#include "fmt/format.h"
+
+namespace stem {
+namespace {
+
+constexpr int kServiceUnavailable = 503;
+constexpr int kForbidden = 403;
+
+v1::DecideRequest ToRequest(const CallQuestion& question) {
+  v1::DecideRequest request;
+  request.set_call_id(question.call_id);
+  request.set_caller(question.caller);
+  request.set_caller_display(question.caller_display);
+  request.set_request_uri(question.request_uri);
+  request.set_to(question.to);
+  request.set_user_agent(question.user_agent);
+  for (const std::string& codec : question.codecs) request.add_codecs(codec);
+  const auto set = [](v1::Endpoint* out, const Endpoint& endpoint) {
+    out->set_address(endpoint.address.ToString());
+    out->set_port(endpoint.port);
+  };
+  set(request.mutable_source(), question.source);
+  set(request.mutable_destination(), question.destination);
+  return request;
+}
+
+// nullopt for a verdict this version does not know.
+std::optional<CallDecision> FromResponse(const v1::DecideResponse& response) {
+  CallDecision decision;
+  decision.why = response.why();
+  switch (response.verdict()) {
+    case v1::VERDICT_ACCEPT:
+      decision.kind = CallDecision::Kind::kAccept;
+      return decision;
+    case v1::VERDICT_REFUSE: {
+      const bool final_failure = response.status() >= 400 && response.status() <= 699;
+      decision.kind = CallDecision::Kind::kRefuse;
+      decision.status = final_failure ? static_cast<int>(response.status()) : kForbidden;
+      decision.reason = response.reason();
+      return decision;
+    }
+    case v1::VERDICT_REDIRECT:
+      if (response.contact().empty()) return std::nullopt;
+      decision.kind = CallDecision::Kind::kRedirect;
+      decision.contact = response.contact();
+      return decision;
+    case v1::VERDICT_DROP:
+      decision.kind = CallDecision::Kind::kDrop;
+      return decision;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+struct SecurityManager::Pending {
+  CallQuestion question;
+  Callback done;
+  grpc::ClientContext context;
+  v1::DecideRequest request;
+  v1::DecideResponse response;
+  grpc::Status status;
+};
+
+// The calls gRPC still has in hand.
+struct SecurityManager::InFlight {
+  bool alive = true;  // signalling thread only
+  std::mutex mutex;
+  std::condition_variable none_left;
+  std::set<std::shared_ptr<Pending>> pending;
+};
+
+absl::StatusOr<std::unique_ptr<SecurityManager>> SecurityManager::Connect(
+    SecurityManagerOptions options) {
+  ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel,
+                   MakeSmChannel(options.tls, Role::kFirewall, options.address.ToString()));
+  return std::unique_ptr<SecurityManager>(new SecurityManager(std::move(options), channel));
+}
+
+SecurityManager::SecurityManager(SecurityManagerOptions options,
+                                 const std::shared_ptr<grpc::Channel>& channel)
+    : options_(std::move(options)),
+      stub_(v1::Firewall::NewStub(channel)),
+      in_flight_(std::make_shared<InFlight>()) {
+  watch_ = std::make_unique<PolicyWatch>(
+      v1::Firewall::NewStub(channel), options_.firewall, options_.complete,
+      [this](const v1::WatchResponse& policy) { return ApplyPolicy(policy); });
+}
+
+SecurityManager::~SecurityManager() {
+  watch_.reset();
+  in_flight_->alive = false;
+  std::unique_lock lock(in_flight_->mutex);
+  for (const auto& pending : in_flight_->pending) pending->context.TryCancel();
+  in_flight_->none_left.wait(lock, [this] { return in_flight_->pending.empty(); });
+}
+
+SecurityManagerState SecurityManager::State() const {
+  return {watch_->connected(), policy_version_};
+}
+
+void SecurityManager::Decide(const CallQuestion& question, Callback done) {
+  auto pending = std::make_shared<Pending>();
+  pending->question = question;
+  pending->done = std::move(done);
+  pending->request = ToRequest(question);
+  if (const absl::Status status = FillRequestHeader(pending->request.mutable_header());
+      !status.ok()) {
+    pending->status = grpc::Status(grpc::StatusCode::INTERNAL, std::string(status.message()));
+    options_.complete([this, pending, in_flight = in_flight_] {
+      if (in_flight->alive) Finish(*pending);
+    });
+    return;
+  }
+  pending->context.set_deadline(
+      std::chrono::system_clock::now() +
+      std::chrono::duration_cast<std::chrono::microseconds>(options_.deadline));
+  {
+    const std::lock_guard lock(in_flight_->mutex);
+    in_flight_->pending.insert(pending);
+  }
+  stub_->async()->Decide(
+      &pending->context, &pending->request, &pending->response,
+      [this, pending, in_flight = in_flight_, complete = options_.complete](grpc::Status status) {
+        pending->status = std::move(status);
+        complete([this, pending, in_flight] {
+          if (in_flight->alive) Finish(*pending);
+        });
+        const std::lock_guard lock(in_flight->mutex);
+        in_flight->pending.erase(pending);
+        if (in_flight->pending.empty()) in_flight->none_left.notify_all();
+      });
+}
+
+void SecurityManager::Finish(Pending& pending) {
+  if (!pending.status.ok()) {
+    const std::string why = pending.status.error_message();
+    if (!std::exchange(sm_was_down_, true)) {
+      spdlog::warn("the security manager at {} does not decide ({}): new calls follow sm_down",
+                   options_.address.ToString(), why);
+    }
+    pending.done(WithoutSm(pending.question, why));
+    return;
+  }
+  if (std::exchange(sm_was_down_, false)) spdlog::info("the security manager decides again");
+  std::optional<CallDecision> decision = FromResponse(pending.response);
+  if (!decision) {
+    spdlog::error("the security manager gave a verdict this version does not know: {}",
+                  pending.response.ShortDebugString());
+    decision = WithoutSm(pending.question, "unknown verdict");
+  }
+  pending.done(*std::move(decision));
+}
+
+CallDecision SecurityManager::WithoutSm(const CallQuestion& question,
+                                        const std::string& why) const {
+  CallDecision decision;
+  decision.from_sm = false;
+  bool accept = options_.down == SmDown::kAccept;
+  if (options_.down == SmDown::kKnownUsers) {
+    const absl::StatusOr<std::string> user = AddressOfRecord(question.request_uri);
+    accept = user.ok() && known_users_.contains(*user);
+  }
+  if (accept) {
+    decision.kind = CallDecision::Kind::kAccept;
+    decision.why = fmt::format("security manager down ({}): sm_down accepts", why);
+  } else {
+    decision.kind = CallDecision::Kind::kRefuse;
+    decision.status = kServiceUnavailable;
+    decision.reason = "Service Unavailable";
+    decision.why = fmt::format("security manager down ({}): sm_down refuses", why);
+  }
+  return decision;
+}
+
+absl::Status SecurityManager::ApplyPolicy(const v1::WatchResponse& policy) {
+  if (static_cast<size_t>(policy.known_users_size()) > options_.known_users) {
+    return absl::ResourceExhaustedError(fmt::format("{} known users, limits.known_users is {}",
+                                                    policy.known_users_size(),
+                                                    options_.known_users));
+  }
+  absl::flat_hash_set<std::string> users;
+  for (const std::string& uri : policy.known_users()) {
+    ASSIGN_OR_RETURN(std::string user, AddressOfRecord(uri));
+    users.insert(std::move(user));
+  }
+  known_users_ = std::move(users);
+  policy_version_ = policy.version();
+  return absl::OkStatus();
+}
+
+}  // namespace stem
