@@ -34,9 +34,11 @@ std::string ClockTime(int64_t unix_ms, const Viewpoint& view) {
 
 std::string Party(const std::string& uri, v1::Side side, const v1::Endpoint& signalling,
                   const Screen& screen) {
+  std::string where(SideText(side, ""));
   const std::string address = AddressText(signalling);
-  return fmt::format("{}  {}{}{}", screen.Safe(uri), SideText(side, "unknown side"),
-                     address.empty() ? "" : " ", screen.Safe(address));
+  if (!address.empty()) where += (where.empty() ? "" : " ") + screen.Safe(address);
+  const std::string who = uri.empty() ? "unknown" : screen.Safe(uri);
+  return where.empty() ? who : fmt::format("{}  {}", who, where);
 }
 
 v1::Side Opposite(v1::Side side) {
@@ -87,6 +89,7 @@ std::string RenderCall(const v1::Call& call, const Viewpoint& view) {
   std::string out =
       screen.Painted(Paint::kBold, fmt::format("call {}", screen.Safe(call.id()))) + '\n';
   const auto fact = [&](std::string_view name, const std::string& value) {
+    if (value.empty()) return;
     out += fmt::format("  {}  {}\n", screen.Painted(Paint::kDim, Padded(name, 8, Align::kLeft)),
                        value);
   };
@@ -95,10 +98,12 @@ std::string RenderCall(const v1::Call& call, const Viewpoint& view) {
   fact("Call-ID", screen.Safe(call.call_id()));
   fact("started", ClockTime(call.started_unix_ms(), view));
   fact("state", StateSentence(call, view));
-  if (!call.why().empty()) fact("why", screen.Safe(call.why()));
+  fact("why", screen.Safe(call.why()));
   out += '\n';
-  out += call.ladder().empty() ? std::string("no messages seen\n")
-                               : RenderLadder(call.ladder(), screen);
+  if (call.ladder().empty()) {
+    out += call.adopted() ? "no messages since this agent took over\n" : "no messages\n";
+  }
+  out += RenderLadder(call.ladder(), screen);
   out += '\n';
   out += RenderPinholes(call.pinholes(), view);
   return out;

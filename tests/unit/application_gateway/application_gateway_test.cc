@@ -94,7 +94,7 @@ TEST(ApplicationGateway, TheSocketIsItsOwnersAlone) {
   ASSERT_EQ(lstat(agent.socket.c_str(), &found), 0);
   EXPECT_EQ(found.st_mode & 07777, 0600);
   agent.gateway->Stop();
-  EXPECT_TRUE(std::filesystem::is_empty(agent.directory.path() + "/run"));
+  EXPECT_TRUE(std::filesystem::is_empty(agent.directory / "run"));
 }
 
 TEST(ApplicationGateway, ASecondAgentIsRefusedAndTheFirstGoesOn) {

@@ -1,11 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/application_gateway/fake_agent.h"
 
-#include <cerrno>
-#include <cstdlib>
-#include <filesystem>
 #include <future>
-#include <system_error>
 #include <utility>
 
 #include "fmt/format.h"
@@ -108,21 +104,7 @@ absl::StatusOr<v1::GetCountersResponse> ScriptedSource::Counters() {
   return counters;
 }
 
-TemporaryDirectory::TemporaryDirectory()
-    : path_((std::filesystem::temp_directory_path() / "stem-test.XXXXXX").native()) {
-  if (mkdtemp(path_.data()) == nullptr) {
-    ADD_FAILURE() << "mkdtemp: " << std::generic_category().message(errno);
-  }
-}
-
-TemporaryDirectory::~TemporaryDirectory() {
-  std::error_code error;
-  std::filesystem::remove_all(path_, error);
-  EXPECT_FALSE(error) << error.message();
-}
-
-FakeAgent::FakeAgent(ApplicationGatewayOptions options)
-    : socket(directory.path() + "/run/agent.sock") {
+FakeAgent::FakeAgent(ApplicationGatewayOptions options) : socket(directory / "run/agent.sock") {
   source.expected_thread = signalling.id();
   options.socket_path = socket;
   auto started = ApplicationGateway::Start(options, &source, [this](std::function<void()> closure) {

@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 #include "agent/application_gateway/application_gateway.h"
 #include "agent/application_gateway/control_source.h"
+#include "tests/unit/scratch_folder.h"
 
 namespace stem {
 
@@ -63,23 +64,12 @@ class ScriptedSource : public ControlSource {
   void NoteThread();
 };
 
-// A directory of its own under the system's temporary directory, removed at the end.
-class TemporaryDirectory {
- public:
-  TemporaryDirectory();
-  ~TemporaryDirectory();
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
-
 struct FakeAgent {
   // Fails the test when the socket cannot be opened.
   explicit FakeAgent(ApplicationGatewayOptions options = {});
   ~FakeAgent();
 
-  TemporaryDirectory directory;
+  ScratchFolder directory;
   std::string socket;  // directory/run/agent.sock
   ScriptedSource source;
   SignallingThread signalling;

@@ -12,7 +12,7 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/unit/application_gateway/fake_agent.h"
+#include "tests/unit/scratch_folder.h"
 
 namespace stem {
 namespace {
@@ -42,13 +42,13 @@ mode_t ModeOf(const std::string& path) {
 }
 
 TEST(SocketPath, MakesParentsAndPublishesPrivately) {
-  TemporaryDirectory directory;
-  const std::string path = directory.path() + "/run/stem/lab/agent.sock";
+  const ScratchFolder directory;
+  const std::string path = directory / "run/stem/lab/agent.sock";
   const mode_t before = umask(0077);  // the parents' mode must not depend on it
   auto socket = SocketPath::Prepare(path);
   ASSERT_TRUE(socket.ok()) << socket.status();
   umask(0);  // nor the socket's
-  EXPECT_EQ(ModeOf(directory.path() + "/run/stem/lab"), 0755);
+  EXPECT_EQ(ModeOf(directory / "run/stem/lab"), 0755);
   EXPECT_EQ(ModeOf(std::filesystem::path(socket->staging_path()).parent_path()), 0700);
   EXPECT_FALSE(std::filesystem::exists(path));
   {
@@ -62,12 +62,12 @@ TEST(SocketPath, MakesParentsAndPublishesPrivately) {
     EXPECT_THAT(std::string(second.status().message()), HasSubstr("another agent answers on"));
   }
   { const SocketPath ends = *std::move(socket); }
-  EXPECT_TRUE(std::filesystem::is_empty(directory.path() + "/run/stem/lab"));
+  EXPECT_TRUE(std::filesystem::is_empty(directory / "run/stem/lab"));
 }
 
 TEST(SocketPath, ReplacesAStaleSocket) {
-  TemporaryDirectory directory;
-  const std::string path = directory.path() + "/agent.sock";
+  const ScratchFolder directory;
+  const std::string path = directory / "agent.sock";
   { const Listener dead(path); }
   ASSERT_TRUE(std::filesystem::is_socket(path));
   auto socket = SocketPath::Prepare(path);
@@ -79,8 +79,8 @@ TEST(SocketPath, ReplacesAStaleSocket) {
 
 // Two agents started at once both find the place free; the second to publish must notice.
 TEST(SocketPath, TheSecondToPublishLoses) {
-  TemporaryDirectory directory;
-  const std::string path = directory.path() + "/agent.sock";
+  const ScratchFolder directory;
+  const std::string path = directory / "agent.sock";
   auto first = SocketPath::Prepare(path);
   auto second = SocketPath::Prepare(path);
   ASSERT_TRUE(first.ok() && second.ok());
@@ -93,8 +93,8 @@ TEST(SocketPath, TheSecondToPublishLoses) {
 }
 
 TEST(SocketPath, LeavesASuccessorsSocketAlone) {
-  TemporaryDirectory directory;
-  const std::string path = directory.path() + "/agent.sock";
+  const ScratchFolder directory;
+  const std::string path = directory / "agent.sock";
   auto socket = SocketPath::Prepare(path);
   ASSERT_TRUE(socket.ok());
   {
@@ -108,8 +108,8 @@ TEST(SocketPath, LeavesASuccessorsSocketAlone) {
 }
 
 TEST(SocketPath, RefusesWhatItMustNotReplace) {
-  TemporaryDirectory directory;
-  const std::string file = directory.path() + "/agent.sock";
+  const ScratchFolder directory;
+  const std::string file = directory / "agent.sock";
   std::ofstream(file) << "precious";
   const auto over_file = SocketPath::Prepare(file);
   EXPECT_EQ(over_file.status().code(), absl::StatusCode::kFailedPrecondition);
@@ -117,7 +117,7 @@ TEST(SocketPath, RefusesWhatItMustNotReplace) {
   EXPECT_EQ(std::filesystem::file_size(file), 8);
 
   EXPECT_EQ(SocketPath::Prepare("").status().code(), absl::StatusCode::kInvalidArgument);
-  const std::string long_path = directory.path() + "/" + std::string(100, 'x');
+  const std::string long_path = directory / std::string(100, 'x');
   const auto too_long = SocketPath::Prepare(long_path);
   EXPECT_EQ(too_long.status().code(), absl::StatusCode::kInvalidArgument);
   EXPECT_THAT(std::string(too_long.status().message()), HasSubstr("98 at most"));
