@@ -10,6 +10,8 @@
 #include <string>
 
 #include "common/tls/grpc_log.h"
+#include "common/version.h"
+#include "fmt/format.h"
 #include "sm/config.h"
 #include "sm/server.h"
 
@@ -53,12 +55,12 @@ int Serve(const SmConfig& config) {
   spdlog::set_level(config.log_level);
   spdlog::flush_on(spdlog::level::info);
   SendGrpcLogToSpdlog();
-  const absl::StatusOr<std::unique_ptr<SmServer>> server = SmServer::Start(config, STEM_VERSION);
+  const absl::StatusOr<std::unique_ptr<SmServer>> server = SmServer::Start(config, kVersion);
   if (!server.ok()) {
     PrintError(server.status());
     return kFailed;
   }
-  spdlog::info("stem-sm {} listening on {}", STEM_VERSION, (*server)->listening_on().ToString());
+  spdlog::info("stem-sm {} listening on {}", kVersion, (*server)->listening_on().ToString());
   int received = 0;
   sigwait(&signals, &received);
   spdlog::info("{} received, stopping", strsignal(received));
@@ -69,7 +71,7 @@ int Run(int argc, char** argv) {
   CLI::App app("The security manager: decides which calls pass the firewalls.", "stem-sm");
   std::string path;
   bool check = false;
-  app.set_version_flag("--version", "stem-sm " STEM_VERSION);
+  app.set_version_flag("--version", fmt::format("stem-sm {}", kVersion));
   app.add_option("--config", path, "Configuration file, as etc/sm.example.yaml")->required();
   app.add_flag("--check", check,
                "Check the configuration and the certificates, then exit (0 or 2)");

@@ -313,10 +313,11 @@ absl::StatusOr<std::vector<v1::SpamEntry>> SqliteStore::FindSpam(
       nlohmann::json(keys).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   const std::lock_guard lock(mutex_);
   // CROSS JOIN keeps SQLite from scanning the table and searching the few keys in it.
-  ASSIGN_OR_RETURN(SqliteQuery select,
-                   database_->Query("SELECT id, kind, spam.value, ifnull(user, ''), comment, hits "
-                                    "FROM json_each(?) AS wanted CROSS JOIN spam "
-                                    "ON spam.key = wanted.value ORDER BY wanted.key, id"));
+  ASSIGN_OR_RETURN(
+      SqliteQuery select,
+      database_->Query("SELECT spam.id, kind, spam.value, ifnull(user, ''), comment, hits "
+                       "FROM json_each(?) AS wanted CROSS JOIN spam "
+                       "ON spam.key = wanted.value ORDER BY wanted.key, spam.id"));
   select.Bind(array);
   return ReadAllSpam(select);
 }
