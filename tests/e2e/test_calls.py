@@ -43,9 +43,7 @@ def test_accepted_call_between_sipp_and_sipp(firewall, captures, family):
 def test_baresip_calls_baresip(firewall, captures):
     """A real phone on both ends, answering by itself."""
     callee = peers.Baresip(firewall.lab, topology.ALICE, "alice")
-    caller = peers.Baresip(
-        firewall.lab, topology.CALLER, "zoe", dial=f"sip:alice@{topology.PROXY.v4}"
-    )
+    caller = peers.Baresip(firewall.lab, topology.CALLER, "zoe", dial=topology.uri("alice"))
     callee.wait_established()
     caller.wait_established()
     eventually(

@@ -108,7 +108,8 @@ class Baresip:
         address = topology.bracketed(bare)
         speech = directory / "speech.wav"
         _write_wav(speech)
-        mode = "" if dial else ";answermode=auto"
+        proxy = topology.bracketed(topology.PROXY.address(family))
+        mode = f';outbound="sip:{proxy}"' if dial else ";answermode=auto"
         (directory / "accounts").write_text(f"<sip:{user}@{address}>;regint=0{mode}\n")
         (directory / "contacts").write_text("")
         (directory / "config").write_text(
