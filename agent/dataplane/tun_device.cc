@@ -4,8 +4,11 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+
+#include <cstring>
 
 #include "agent/dataplane/errno_status.h"
 #include "common/status_macros.h"
@@ -28,7 +31,8 @@ absl::Status Configure(const std::string& name) {
   const std::string v4 = fmt::format("/proc/sys/net/ipv4/conf/{}/", name);
   const std::string v6 = fmt::format("/proc/sys/net/ipv6/conf/{}/", name);
   RETURN_IF_ERROR(WriteSysctl(v4 + "forwarding", "1"));
-  // The kernel uses the larger of this and conf/all: 2 (loose) overrides a strict `all`.
+  // The kernel uses the larger of this and conf/all: 2 (loose) overrides a strict `all`, and is
+  // what udev sets anyway on a new device.
   RETURN_IF_ERROR(WriteSysctl(v4 + "rp_filter", "2"));
   RETURN_IF_ERROR(WriteSysctl(v4 + "accept_local", "1"));
   // No link-local address of its own: the device carries other hosts' packets only.
@@ -37,12 +41,24 @@ absl::Status Configure(const std::string& name) {
   return absl::OkStatus();
 }
 
+// A loose reverse-path check still fails every packet of a device without any address
+// (__fib_validate_source), so the device gets the one that stands for nobody: RFC 7600, 192.0.0.8.
+constexpr uint8_t kDummyAddress[] = {192, 0, 0, 8};
+
 absl::Status Raise(const std::string& name) {
   const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return ErrnoStatus(errno, "opening a socket to configure the TUN device");
   ifreq request{};
   name.copy(request.ifr_name, IFNAMSIZ - 1);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  std::memcpy(&address.sin_addr, kDummyAddress, sizeof(kDummyAddress));
+  std::memcpy(&request.ifr_addr, &address, sizeof(address));
+  if (ioctl(fd.get(), SIOCSIFADDR, &request) != 0) {
+    return ErrnoStatus(errno, fmt::format("giving {} its address", name));
+  }
   request.ifr_flags = IFF_UP | IFF_RUNNING | IFF_NOARP;
-  if (!fd.valid() || ioctl(fd.get(), SIOCSIFFLAGS, &request) != 0) {
+  if (ioctl(fd.get(), SIOCSIFFLAGS, &request) != 0) {
     return ErrnoStatus(errno, fmt::format("raising {}", name));
   }
   return absl::OkStatus();
