@@ -44,12 +44,13 @@ absl::Status CheckAnswered(const std::string& path) {
         "{} is too long for a Unix socket: {} bytes at most", path, sizeof(address.sun_path) - 1));
   }
   path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (probe < 0) return absl::ErrnoToStatus(errno, "cannot make a Unix socket");
   const int result = connect(probe, reinterpret_cast<sockaddr*>(&address), sizeof(address));
   const int error = errno;
   close(probe);
-  if (result == 0) return absl::OkStatus();
+  // EAGAIN: somebody listens and is behind with accepting; the question's deadline will tell.
+  if (result == 0 || error == EAGAIN) return absl::OkStatus();
   if (error == ENOENT || error == ENOTDIR) {
     return absl::UnavailableError(fmt::format(
         "no agent listens on {}: start stem-agent, or name another with --agent or --name", path));
@@ -77,11 +78,12 @@ absl::StatusOr<std::string> AgentSocket(const AgentChoice& choice, const std::st
   if (!choice.path.empty()) return choice.path;
   if (!choice.name.empty()) return SocketOf(directory, choice.name);
   std::vector<std::string> names;
-  std::error_code error;  // a directory that cannot be listed holds no socket for us either
-  for (const auto& entry : std::filesystem::directory_iterator(directory, error)) {
+  std::error_code error;  // what cannot be listed holds no socket for us either
+  for (std::filesystem::directory_iterator entry(directory, error), end; !error && entry != end;
+       entry.increment(error)) {
     std::error_code unreadable;
-    if (std::filesystem::is_socket(entry.path() / "agent.sock", unreadable)) {
-      names.push_back(entry.path().filename());
+    if (std::filesystem::is_socket(entry->path() / "agent.sock", unreadable)) {
+      names.push_back(entry->path().filename());
     }
   }
   std::sort(names.begin(), names.end());

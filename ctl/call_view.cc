@@ -64,7 +64,7 @@ std::string RenderCalls(const v1::ListCallsResponse& calls, const Viewpoint& vie
   const Screen& screen = view.screen;
   Table table({{"ID"},
                {"STATE"},
-               {"FROM", Align::kLeft, /*may_shrink=*/true},
+               {"FROM"},
                {"CALLER", Align::kLeft, /*may_shrink=*/true},
                {"CALLEE", Align::kLeft, /*may_shrink=*/true},
                {"LENGTH", Align::kRight},

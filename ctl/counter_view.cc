@@ -107,7 +107,9 @@ std::string RatesJson(const std::vector<CounterRate>& rates, int64_t now_unix_ms
                                  {"packets_per_second", rate.packets_per_second},
                                  {"bytes_per_second", rate.bytes_per_second}});
   }
-  return document.dump() + "\n";
+  // What is no UTF-8 is replaced, not thrown about.
+  using Json = nlohmann::ordered_json;
+  return document.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace stem::ctl

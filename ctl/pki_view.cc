@@ -88,7 +88,9 @@ std::string PkiJson(const PkiPlan& plan, const PkiReport& report) {
                                            {"made", report.made},
                                            {"renewed", report.renewed},
                                            {"kept", report.kept}};
-  return document.dump(1) + "\n";
+  // A path may hold any bytes; what is no UTF-8 is replaced, not thrown about.
+  using Json = nlohmann::ordered_json;
+  return document.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace stem::ctl

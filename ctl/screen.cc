@@ -76,9 +76,8 @@ const char* SequenceOf(Paint paint) {
 Screen Screen::OfStandardOutput(Colour colour, bool force_ascii) {
   std::setlocale(LC_CTYPE, "");
   Screen screen;
-  screen.live = isatty(STDOUT_FILENO) == 1;
-  const bool wanted =
-      screen.live && Environment("NO_COLOR").empty() && Environment("TERM") != "dumb";
+  screen.live = isatty(STDOUT_FILENO) == 1 && Environment("TERM") != "dumb";
+  const bool wanted = screen.live && Environment("NO_COLOR").empty();
   screen.colour = colour == Colour::kAlways || (colour == Colour::kAuto && wanted);
   const bool utf8 = std::string_view(nl_langinfo(CODESET)) == "UTF-8";
   screen.glyphs = utf8 && !force_ascii ? Glyphs::kUnicode : Glyphs::kAscii;

@@ -93,11 +93,12 @@ grpc::Status ControlService::Answer(const grpc::ServerContext& context,
             "the agent takes no questions: it is stopping or overloaded"};
   }
 
-  const auto deadline =
-      std::min(std::chrono::system_clock::now() + answer_within_, context.deadline());
+  // The asker may want it sooner. A duration, so that a clock that is set does not matter.
+  const auto patience = std::min<std::chrono::nanoseconds>(
+      answer_within_, context.deadline() - std::chrono::system_clock::now());
   std::unique_lock lock(rendezvous->mutex);
-  rendezvous->changed.wait_until(
-      lock, deadline, [&] { return question->answer.has_value() || rendezvous->stopping; });
+  rendezvous->changed.wait_for(
+      lock, patience, [&] { return question->answer.has_value() || rendezvous->stopping; });
   if (!question->answer.has_value()) {
     question->given_up = true;
     if (rendezvous->stopping) return {grpc::StatusCode::UNAVAILABLE, "the agent is stopping"};
