@@ -57,11 +57,18 @@ void PacketPath::Write(std::string_view ip_packet) {
   spdlog::debug("{}", status.ToString());
 }
 
-void PacketPath::Forward(const Datagram& datagram) { Write(datagram.ip_packet); }
+void PacketPath::Forward(const Datagram& datagram) {
+  if (!datagram.ip_packet.empty()) return Write(datagram.ip_packet);
+  Encode(datagram.source, datagram.destination, datagram.payload);
+}
 
 void PacketPath::Answer(const Datagram& request, std::string_view payload) {
-  const absl::StatusOr<std::string> packet =
-      EncodeUdp(request.destination, request.source, payload);
+  Encode(request.destination, request.source, payload);
+}
+
+void PacketPath::Encode(const Endpoint& source, const Endpoint& destination,
+                        std::string_view payload) {
+  const absl::StatusOr<std::string> packet = EncodeUdp(source, destination, payload);
   if (!packet.ok()) {
     ++counters_.answer_failed;
     spdlog::debug("{}", packet.status().ToString());

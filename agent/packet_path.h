@@ -21,7 +21,7 @@ struct PacketPathCounters {
   uint64_t bad_checksum = 0;   // arrived with a checksum that is wrong, dropped
   uint64_t undecodable = 0;    // no UDP datagram in the frame, dropped
   uint64_t write_failed = 0;   // the kernel did not take a packet back
-  uint64_t answer_failed = 0;  // an answer could not be made into a packet
+  uint64_t answer_failed = 0;  // an answer, or what was cut, could not be made into a packet
 };
 
 class PacketPath : public DatagramSink {
@@ -49,6 +49,7 @@ class PacketPath : public DatagramSink {
   explicit PacketPath(TunDevice tun) : tun_(std::move(tun)) {}
   void Receive(const Queue& queue, const std::function<void(Datagram)>& handle);
   void Write(std::string_view ip_packet);
+  void Encode(const Endpoint& source, const Endpoint& destination, std::string_view payload);
 
   TunDevice tun_;
   std::vector<Queue> queues_;

@@ -68,7 +68,10 @@ void CallMonitor::Core::Handle(Datagram datagram) {
   if (screened.outcome != Screened::Outcome::kOk) return HandleRefused(passage, screened);
   // What follows the message is noise (RFC 3261, 18.3) and goes no further: the next parser might
   // see a second message in it.
-  datagram.payload.resize(screened.end);
+  if (screened.end < datagram.payload.size()) {
+    datagram.payload.resize(screened.end);
+    datagram.ip_packet.clear();
+  }
   const SipMessage& message = *screened.message;
   passage.summary = message.Summary();
   if (message.is_request()) {
@@ -104,7 +107,7 @@ void CallMonitor::Core::HandleRequest(Passage& passage, const SipMessage& messag
 }
 
 void CallMonitor::Core::HandleRetransmission(Passage& passage, Transaction& transaction) {
-  passage.call = CallById(transaction.call);
+  Attach(passage, transaction.call);
   if (transaction.deadline_ns != 0) {
     transactions_.ExpireAt(transaction, passage.now_ns + Nanoseconds(config_.timeouts.transaction));
   }
@@ -171,9 +174,9 @@ void CallMonitor::Core::Record(Passage& passage, SipAction action, int status, S
                          ? verdict.time_ns - datagram.received_ns
                          : 0;
   verdict.asked = passage.asked;
-  if (passage.call != nullptr) {
-    verdict.call = passage.call->id;
-    passage.call->ladder.Add(verdict);
+  if (Call* call = passage.call != nullptr ? passage.call : passage.ended) {
+    verdict.call = call->id;
+    call->ladder.Add(verdict);
   }
   if (ports_.observer != nullptr) ports_.observer->Observe(verdict);
 }

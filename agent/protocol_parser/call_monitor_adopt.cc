@@ -53,10 +53,9 @@ Transaction* CallMonitor::Core::AdoptTransaction(const SipMessage& message,
   Call* call = nullptr;
   Party requester = Party::kCaller;
   std::string_view callee_tag = message.to().tag;
-  const std::string call_id(message.call_id());
-  call = FindCall({call_id, std::string(message.from().tag), requested_from});
+  call = FindCall({message.call_id(), message.from().tag, requested_from});
   if (call == nullptr) {
-    call = FindCall({call_id, std::string(message.to().tag), Opposite(requested_from)});
+    call = FindCall({message.call_id(), message.to().tag, Opposite(requested_from)});
     requester = Party::kCallee;
     callee_tag = message.from().tag;
   }

@@ -43,8 +43,9 @@ class CallMonitor::Core {
     const Datagram& datagram;
     std::string summary;
     uint64_t now_ns = 0;
-    Call* call = nullptr;  // set as soon as it is known
-    bool asked = false;    // a decision was waited for
+    Call* call = nullptr;   // set as soon as it is known
+    Call* ended = nullptr;  // instead, when the call it belongs to is over
+    bool asked = false;     // a decision was waited for
   };
   // Why a message is refused, and with what.
   struct Refusal {
@@ -97,7 +98,7 @@ class CallMonitor::Core {
   void HandleOutOfDialog(Passage& passage, std::string key);
   Membership FindMember(const SipMessage& message, stem_side from);
   // The same among the calls that have ended: their late BYE and ACK still pass.
-  bool BelongsToEndedCall(const SipMessage& message, stem_side from) const;
+  const Call* FindEnded(const SipMessage& message, stem_side from) const;
 
   // Responses.
   void HandleResponse(Passage& passage, const SipMessage& message);
@@ -120,7 +121,9 @@ class CallMonitor::Core {
 
   // Calls and time.
   Call* FindCall(const CallKey& key);
-  Call* CallById(uint64_t id);
+  Call* CallById(uint64_t id);  // live ones only
+  // Sets the passage's call, live or ended, to the one of that id.
+  void Attach(Passage& passage, uint64_t id);
   uint64_t FreeId(const CallKey& key) const;
   void Insert(std::unique_ptr<Call> call);
   absl::Status Save(const Call& call);
@@ -151,7 +154,7 @@ class CallMonitor::Core {
   LocalAnswers answers_;
   CallPinholes pinholes_;
   absl::flat_hash_map<CallKey, std::unique_ptr<Call>> calls_;
-  absl::flat_hash_map<uint64_t, Call*> by_id_;
+  absl::flat_hash_map<uint64_t, Call*> by_id_;  // live and ended
   DeadlineQueue<Call> deadlines_;
   std::deque<std::unique_ptr<Call>> history_;  // oldest first
   absl::flat_hash_map<CallKey, Call*> ended_;  // newest of its key in history_

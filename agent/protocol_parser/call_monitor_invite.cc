@@ -25,6 +25,10 @@ CallQuestion MakeQuestion(const SipMessage& message, const Datagram& datagram,
   return question;
 }
 
+size_t HeldBytes(const Datagram& datagram) {
+  return datagram.payload.size() + datagram.ip_packet.size();
+}
+
 }  // namespace
 
 void CallMonitor::Core::HandleInitialInvite(Passage& passage, const SipMessage& message,
@@ -32,7 +36,7 @@ void CallMonitor::Core::HandleInitialInvite(Passage& passage, const SipMessage& 
   if (!IsSignallingPort(datagram.destination.port)) {
     return Drop(passage, SipReason::not_signalling_port);
   }
-  CallKey call_key{std::string(message.call_id()), std::string(message.from().tag), datagram.from};
+  CallKey call_key{message.call_id(), message.from().tag, datagram.from};
   Call* call = FindCall(call_key);
   passage.call = call;
   if (call != nullptr && message.cseq() < call->cseq) {
@@ -71,14 +75,15 @@ Call* CallMonitor::Core::NewCall(CallKey key, const SipMessage& message, const P
     call->id = ended->id;
     call->ladder = std::move(ended->ladder);
     ended_.erase(before);
+    by_id_.erase(ended->id);
     std::erase_if(history_,
                   [ended](const std::unique_ptr<Call>& old) { return old.get() == ended; });
     history_meter_.Give();
   } else {
     call->id = FreeId(call->key);
   }
-  call->caller = message.from().uri;
-  call->callee = message.to().uri;
+  call->caller = message.from().uri.substr(0, STEM_URI_MAX - 1);
+  call->callee = message.to().uri.substr(0, STEM_URI_MAX - 1);
   call->caller_signalling = passage.datagram.source;
   call->callee_signalling = passage.datagram.destination;
   call->started_ns = passage.now_ns;
@@ -118,7 +123,7 @@ void CallMonitor::Core::Hold(Passage& passage, const SipMessage& message, Datagr
                              uint64_t serial, std::string note) {
   Call& call = *passage.call;
   InviteBranch& branch = *call.FindBranch(serial);
-  const size_t bytes = datagram.payload.size();
+  const size_t bytes = HeldBytes(datagram);
   const bool room = held_meter_.Take();
   if (!room || !held_bytes_meter_.Take(bytes)) {
     if (room) held_meter_.Give();
@@ -138,7 +143,7 @@ HeldInvite CallMonitor::Core::Release(InviteBranch& branch) {
   HeldInvite held = *std::move(branch.held);
   branch.held.reset();
   held_meter_.Give();
-  held_bytes_meter_.Give(held.datagram.payload.size());
+  held_bytes_meter_.Give(HeldBytes(held.datagram));
   return held;
 }
 
@@ -147,7 +152,8 @@ void CallMonitor::Core::Decided(uint64_t call_id, uint64_t serial, const CallDec
   InviteBranch* branch = call == nullptr ? nullptr : call->FindBranch(serial);
   if (branch == nullptr || !branch->held) return;  // cancelled meanwhile
   const HeldInvite held = Release(*branch);
-  Passage passage{held.datagram, held.summary, ports_.now_ns(), call, /*asked=*/true};
+  Passage passage{held.datagram, held.summary, ports_.now_ns(), call};
+  passage.asked = true;
   const MessageHead head = MessageHead::Read(held.datagram.payload);
   call->why = decision.why;
   switch (decision.kind) {
@@ -246,7 +252,7 @@ void CallMonitor::Core::HandleCancel(Passage& passage, const SipMessage& message
     Answer(passage, message.head(), {{.status = 481}, SipReason::cancel_without_invite, ""});
     return;
   }
-  passage.call = CallById(invite->call);
+  Attach(passage, invite->call);
   if (invite->stage == Transaction::Stage::kHeld) return CancelHeld(passage, message, *invite);
   if (invite->stage == Transaction::Stage::kIgnored) {
     return Drop(passage, SipReason::dropped_by_decision);

@@ -24,7 +24,7 @@ void CallMonitor::Core::HandleAck(Passage& passage, const SipMessage& message) {
   const std::string invite_key = TransactionKey(message, "INVITE", passage.datagram.from);
   if (answers_.Find(invite_key) != nullptr) return Absorb(passage);
   if (const Transaction* invite = transactions_.Find(invite_key)) {
-    passage.call = CallById(invite->call);
+    Attach(passage, invite->call);
     // ACK of a failure belongs to its INVITE's transaction (RFC 3261, 17.1.1.3).
     if (invite->stage == Transaction::Stage::kFinal && invite->final_status >= 300) {
       return Forward(passage, SipReason::call_setup);
@@ -37,7 +37,8 @@ void CallMonitor::Core::HandleAck(Passage& passage, const SipMessage& message) {
   Dialog* dialog = member.call == nullptr ? nullptr : member.call->FindDialog(member.callee_tag);
   if (member.call != nullptr) passage.call = member.call;
   if (dialog == nullptr || !dialog->confirmed) {
-    if (BelongsToEndedCall(message, passage.datagram.from)) {
+    if (const Call* ended = FindEnded(message, passage.datagram.from)) {
+      Attach(passage, ended->id);
       return Forward(passage, SipReason::in_dialog, "the call has ended");
     }
     return Drop(passage, SipReason::ack_without_call);
@@ -115,11 +116,14 @@ void CallMonitor::Core::HandleWithoutCall(Passage& passage, const SipMessage& me
                                           std::string key) {
   // The firewall may have given a call up (idle media, longest duration) that its ends have not:
   // their BYE still passes, so that both know.
-  if (message.method() == "BYE" && BelongsToEndedCall(message, passage.datagram.from)) {
+  const Call* ended = FindEnded(message, passage.datagram.from);
+  if (message.method() == "BYE" && ended != nullptr) {
+    Attach(passage, ended->id);
     Transaction* bye = transactions_.Insert(std::move(key), TransactionTable::Purpose::kCall);
     if (bye == nullptr) return Drop(passage, SipReason::transactions_full);
     bye->method = "BYE";
     bye->kind = Transaction::Kind::kInDialog;
+    bye->call = ended->id;
     transactions_.ExpireAt(*bye, passage.now_ns + Nanoseconds(config_.timeouts.transaction));
     return Forward(passage, SipReason::in_dialog, "the call has ended");
   }
@@ -142,24 +146,24 @@ void CallMonitor::Core::HandleOutOfDialog(Passage& passage, std::string key) {
 // callee from the other side with the caller's tag in To.
 CallMonitor::Core::Membership CallMonitor::Core::FindMember(const SipMessage& message,
                                                             stem_side from) {
-  const std::string call_id(message.call_id());
-  if (Call* call = FindCall({call_id, std::string(message.from().tag), from})) {
+  if (Call* call = FindCall({message.call_id(), message.from().tag, from})) {
     return {call, Party::kCaller, message.to().tag};
   }
-  if (Call* call = FindCall({call_id, std::string(message.to().tag), Opposite(from)})) {
+  if (Call* call = FindCall({message.call_id(), message.to().tag, Opposite(from)})) {
     return {call, Party::kCallee, message.from().tag};
   }
   return {};
 }
 
-bool CallMonitor::Core::BelongsToEndedCall(const SipMessage& message, stem_side from) const {
-  const auto has_dialog = [&](std::string_view caller_tag, std::string_view callee_tag,
-                              stem_side origin) {
-    const auto at = ended_.find({std::string(message.call_id()), std::string(caller_tag), origin});
-    return at != ended_.end() && at->second->FindDialog(callee_tag) != nullptr;
+const Call* CallMonitor::Core::FindEnded(const SipMessage& message, stem_side from) const {
+  const auto find = [&](const std::string& caller_tag, const std::string& callee_tag,
+                        stem_side origin) -> const Call* {
+    const auto at = ended_.find({message.call_id(), caller_tag, origin});
+    return at != ended_.end() && at->second->FindDialog(callee_tag) != nullptr ? at->second
+                                                                               : nullptr;
   };
-  return has_dialog(message.from().tag, message.to().tag, from) ||
-         has_dialog(message.to().tag, message.from().tag, Opposite(from));
+  const Call* call = find(message.from().tag, message.to().tag, from);
+  return call != nullptr ? call : find(message.to().tag, message.from().tag, Opposite(from));
 }
 
 std::optional<SessionDescription> CallMonitor::Core::ReadSdp(const SipMessage& message,

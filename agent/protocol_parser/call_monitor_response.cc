@@ -10,6 +10,9 @@
 namespace stem {
 namespace {
 
+// Of the reason phrase that becomes a call's outcome.
+constexpr size_t kOutcome = 64;
+
 bool IsFinal(int status) { return status >= 200; }
 bool IsFailure(int status) { return status >= 300; }
 
@@ -26,7 +29,7 @@ void CallMonitor::Core::HandleResponse(Passage& passage, const SipMessage& messa
       transactions_.Find(TransactionKey(message, message.cseq_method(), requested_from));
   if (request == nullptr) request = AdoptTransaction(message, requested_from, passage.now_ns);
   if (request == nullptr) return Drop(passage, SipReason::response_without_request);
-  passage.call = CallById(request->call);
+  Attach(passage, request->call);
   switch (request->kind) {
     case Transaction::Kind::kInitialInvite:
       return HandleInviteResponse(passage, message, *request);
@@ -160,7 +163,7 @@ void CallMonitor::Core::HandleFailure(Passage& passage, const SipMessage& messag
   if (call.dialogs.empty() && !call.HasPendingBranch()) {
     const size_t open = call.open.size();
     if (open > 0) why = fmt::format("pinholes: {} closed", open);
-    End(call, fmt::format("{} {}", message.status(), message.reason_phrase()),
+    End(call, fmt::format("{} {}", message.status(), message.reason_phrase().substr(0, kOutcome)),
         CallEvent::calls_failed, passage.now_ns);
   } else {
     why = FollowPinholes(call, passage.now_ns);

@@ -108,17 +108,20 @@ Call* CallMonitor::Core::FindCall(const CallKey& key) {
 
 Call* CallMonitor::Core::CallById(uint64_t id) {
   const auto at = by_id_.find(id);
-  return at == by_id_.end() ? nullptr : at->second;
+  const bool live = at != by_id_.end() && at->second->state != CallState::kEnded;
+  return live ? at->second : nullptr;
+}
+
+void CallMonitor::Core::Attach(Passage& passage, uint64_t id) {
+  const auto at = by_id_.find(id);
+  if (at == by_id_.end()) return;
+  const bool ended = at->second->state == CallState::kEnded;
+  (ended ? passage.ended : passage.call) = at->second;
 }
 
 uint64_t CallMonitor::Core::FreeId(const CallKey& key) const {
   uint64_t id = CallIdentity(key);
-  const auto taken = [this](uint64_t candidate) {
-    return candidate == 0 || by_id_.contains(candidate) ||
-           std::any_of(history_.begin(), history_.end(),
-                       [candidate](const auto& call) { return call->id == candidate; });
-  };
-  while (taken(id)) ++id;
+  while (id == 0 || by_id_.contains(id)) ++id;
   return id;
 }
 
@@ -179,7 +182,6 @@ void CallMonitor::Core::EndDialog(Call& call, std::string_view callee_tag,
 
 void CallMonitor::Core::MoveToHistory(Call& call) {
   deadlines_.Set(call, 0);
-  by_id_.erase(call.id);
   calls_meter_.Give();
   const auto at = calls_.find(call.key);
   history_.push_back(std::move(at->second));
@@ -190,6 +192,7 @@ void CallMonitor::Core::MoveToHistory(Call& call) {
   while (history_.size() > std::max<size_t>(config_.limits.ended_calls, 1)) {
     const auto newest = ended_.find(history_.front()->key);
     if (newest != ended_.end() && newest->second == history_.front().get()) ended_.erase(newest);
+    by_id_.erase(history_.front()->id);
     history_.pop_front();
     history_meter_.Give();
     history_meter_.Refuse();

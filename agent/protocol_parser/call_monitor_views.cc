@@ -26,8 +26,10 @@ std::vector<CallView> CallMonitor::Core::FindCalls(std::string_view text) const 
   std::vector<CallView> views;
   if (text.empty()) return views;
   const std::string prefix = ToLower(text);
+  const std::string call_id = CallIdIdentifier(text);
   const auto consider = [&](const Call& call) {
-    if (call.key.call_id != text && fmt::format("{:016x}", call.id).rfind(prefix, 0) != 0) return;
+    if (call.key.call_id != call_id && fmt::format("{:016x}", call.id).rfind(prefix, 0) != 0)
+      return;
     CallView view = call.View();
     view.ladder = call.ladder.steps();
     view.ladder_omitted = call.ladder.omitted();

@@ -11,7 +11,7 @@
 namespace stem {
 namespace {
 
-// Cuts what does not fit. Call-ID and tags always fit: screening refuses longer ones.
+// Cuts what does not fit. Call-ID and tags always fit: see Identifier().
 template <size_t N>
 void Copy(std::string_view text, char (&out)[N]) {
   const size_t length = std::min(text.size(), N - 1);

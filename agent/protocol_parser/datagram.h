@@ -17,7 +17,9 @@ struct Datagram {
   Endpoint destination;
   stem_side from = STEM_SIDE_NONE;
   std::string payload;
-  std::string ip_packet;     // the whole IP packet as it arrived, with complete checksums
+  // The whole IP packet as it arrived, with complete checksums. Empty when `payload` is no longer
+  // what arrived (bytes after the message were cut off): to be encoded anew.
+  std::string ip_packet;
   uint64_t received_ns = 0;  // CLOCK_MONOTONIC, when the agent took it from its AF_XDP ring
 };
 

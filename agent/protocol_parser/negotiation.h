@@ -65,9 +65,6 @@ class Negotiation {
   // ACK of a 2xx passed: an offer it did not answer is gone.
   void Acknowledged(Party sender);
 
-  // Starts from what an earlier agent agreed, as far as it can be told.
-  void Restore(AgreedSession session) { agreed_ = std::move(session); }
-
   const std::optional<MediaOffer>& pending() const { return pending_; }
   const std::optional<AgreedSession>& agreed() const { return agreed_; }
 

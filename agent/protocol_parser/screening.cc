@@ -4,7 +4,6 @@
 #include <limits>
 
 #include "agent/protocol_parser/sip_grammar.h"
-#include "bpf/stem_abi.h"
 #include "fmt/format.h"
 
 namespace stem {
@@ -51,19 +50,6 @@ std::optional<std::string> FindEnd(const MessageHead& head, size_t size, size_t&
                        size - head.body_offset);
   }
   end = head.body_offset + static_cast<size_t>(*length);
-  return std::nullopt;
-}
-
-std::optional<std::string> LengthDefect(const SipMessage& message) {
-  if (message.call_id().size() >= STEM_CALL_ID_MAX) {
-    return fmt::format("Call-ID of {} bytes, at most {} are kept", message.call_id().size(),
-                       STEM_CALL_ID_MAX - 1);
-  }
-  for (const std::string_view tag : {message.from().tag, message.to().tag}) {
-    if (tag.size() >= STEM_TAG_MAX) {
-      return fmt::format("tag of {} bytes, at most {} are kept", tag.size(), STEM_TAG_MAX - 1);
-    }
-  }
   return std::nullopt;
 }
 
@@ -114,9 +100,6 @@ Screened Screen(std::string_view payload, const CallLimits& limits) {
   if (!message.ok()) {
     const absl::string_view why = message.status().message();
     return Refuse(std::move(head), 400, SipReason::malformed, std::string(why));
-  }
-  if (auto why = LengthDefect(*message)) {
-    return Refuse(std::move(head), 400, SipReason::over_limit, *std::move(why));
   }
   Screened out;
   out.outcome = Screened::Outcome::kOk;

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/protocol_parser/sip_message.h"
 
+#include <openssl/sha.h>
 #include <osipparser2/osip_message.h>
 #include <osipparser2/osip_parser.h>
+#include <osipparser2/osip_port.h>
 
 #include <algorithm>
+#include <cstdarg>
+#include <cstdio>
 
 #include "agent/protocol_parser/sip_grammar.h"
+#include "bpf/stem_abi.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
+#include "spdlog/spdlog.h"
 
 namespace stem {
 namespace {
@@ -23,9 +29,20 @@ absl::Status Malformed(std::string_view what) {
   return absl::InvalidArgumentError(absl::string_view(what.data(), what.size()));
 }
 
+void LogOsip(const char* file, int line, osip_trace_level_t level, const char* format,
+             va_list arguments) {
+  if (level > OSIP_BUG) return;
+  char text[256];
+  if (std::vsnprintf(text, sizeof(text), format, arguments) < 0) return;
+  spdlog::error("osip2, {} line {}: {}", file, line, text);
+}
+
 void InitialiseOsip() {
   static const bool done = [] {
     parser_init();
+    // By default it writes its opinion of every malformed message to the terminal; screening says
+    // that once, in words. What is left is a bug of osip2 or no memory.
+    osip_trace_initialize_func(OSIP_BUG, LogOsip);
     return true;
   }();
   static_cast<void>(done);
@@ -98,7 +115,7 @@ absl::Status ReadParty(const HeaderField* field, std::string_view name, std::str
   if (CountParameter(address->parameters, "tag") > 1) {
     return Malformed(fmt::format("{} with two tags", name));
   }
-  party.tag = *tag;
+  party.tag = Identifier(*tag, STEM_TAG_MAX - 1);
   return absl::OkStatus();
 }
 
@@ -116,6 +133,19 @@ absl::Status CheckContact(std::string_view value) {
 }
 
 }  // namespace
+
+std::string Identifier(std::string_view text, size_t longest) {
+  if (text.size() <= longest) return std::string(text);
+  unsigned char digest[SHA256_DIGEST_LENGTH];
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), digest);
+  std::string out = "sha256 ";
+  for (const unsigned char byte : digest) out += fmt::format("{:02x}", byte);
+  return out;
+}
+
+std::string CallIdIdentifier(std::string_view call_id) {
+  return Identifier(call_id, STEM_CALL_ID_MAX - 1);
+}
 
 void SipMessage::OsipFree::operator()(osip_message* message) const { osip_message_free(message); }
 
@@ -136,7 +166,7 @@ absl::Status SipMessage::ReadFields() {
   if (call_id->value.find_first_of(" \t\r\n") != std::string_view::npos) {
     return Malformed("Call-ID with white space");
   }
-  call_id_ = call_id->value;
+  call_id_ = CallIdIdentifier(call_id->value);
   const HeaderField* cseq = head_.Find(HeaderName::kCSeq);
   if (cseq == nullptr) return Malformed("no CSeq");
   const size_t space = cseq->value.find_first_of(" \t\r\n");

@@ -2,6 +2,7 @@
 // One SIP message that passed screening: what osip2 and the firewall's own reading make of it.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -19,8 +20,14 @@ namespace stem {
 struct SipParty {
   std::string_view uri;
   std::string_view display;  // without quotes
-  std::string_view tag;      // empty when there is none
+  std::string tag;           // as an Identifier; empty when there is none
 };
+
+// A Call-ID or tag as calls are known by it, in memory and in their records: the text itself, or
+// when that has more than `longest` bytes, "sha256 " and its digest, which no Call-ID or tag can be
+// mistaken for because they hold no spaces. RFC 3261 sets no limit; a record has one.
+std::string Identifier(std::string_view text, size_t longest);
+std::string CallIdIdentifier(std::string_view call_id);
 
 // Holds views: the text it was parsed from must outlive it and stay where it is.
 class SipMessage {
@@ -35,7 +42,7 @@ class SipMessage {
   std::string_view request_uri() const { return head_.request_uri; }  // requests
   int status() const { return head_.status; }                         // responses
   std::string_view reason_phrase() const { return head_.reason_phrase; }
-  std::string_view call_id() const { return call_id_; }
+  const std::string& call_id() const { return call_id_; }  // as an Identifier
   const SipParty& from() const { return from_; }
   const SipParty& to() const { return to_; }
   uint32_t cseq() const { return cseq_; }
@@ -68,7 +75,7 @@ class SipMessage {
   std::unique_ptr<std::string> to_text_ = std::make_unique<std::string>();
   SipParty from_;
   SipParty to_;
-  std::string_view call_id_;
+  std::string call_id_;
   uint32_t cseq_ = 0;
   std::string_view cseq_method_;
   std::string_view branch_;

@@ -11,8 +11,9 @@
 
 namespace stem {
 
-// X(name, is_drop, meaning). Every message ends in exactly one of these; `is_drop` says that it
-// did not go on to its destination because something was wrong with it or not allowed.
+// X(name, is_drop, meaning). Every message ends in exactly one of these (an INVITE that is held
+// counts as held first); `is_drop` says that it did not go on to its destination because something
+// was wrong with it or not allowed.
 #define STEM_SIP_REASONS(X)                                                                      \
   X(call_setup, 0, "message of a call that is being set up, forwarded")                          \
   X(in_dialog, 0, "message of a known dialog, forwarded")                                        \
@@ -26,7 +27,7 @@ namespace stem {
   X(not_sip, 1, "first line is neither a SIP request nor a SIP response")                        \
   X(malformed, 1, "SIP that RFC 3261 forbids")                                                   \
   X(bad_version, 1, "SIP version other than 2.0")                                                \
-  X(over_limit, 1, "Call-ID, tag or message longer than the agent keeps")                        \
+  X(over_limit, 1, "message longer than the agent takes")                                        \
   X(refused_by_decision, 1, "call refused by the security manager")                              \
   X(redirected_by_decision, 1, "call redirected by the security manager")                        \
   X(dropped_by_decision, 1, "call dropped without an answer, as the security manager asked")     \

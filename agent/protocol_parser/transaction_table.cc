@@ -6,13 +6,20 @@
 #include "fmt/format.h"
 
 namespace stem {
+namespace {
+
+constexpr size_t kLongestKey = 512;
+
+}  // namespace
 
 std::string TransactionKey(const SipMessage& message, std::string_view method,
                            stem_side requested_from) {
-  // Header fields hold no line ends once unfolded, so the parts cannot run into each other.
-  return fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", static_cast<int>(requested_from), method,
-                     message.branch(), message.sent_by(), message.call_id(), message.from().tag,
-                     message.cseq());
+  // Header fields hold no line ends once unfolded, so the parts cannot run into each other. The
+  // sender chooses how long they are, but not how much is kept of them.
+  return Identifier(fmt::format("{}\n{}\n{}\n{}\n{}\n{}\n{}", static_cast<int>(requested_from),
+                                method, message.branch(), message.sent_by(), message.call_id(),
+                                message.from().tag, message.cseq()),
+                    kLongestKey);
 }
 
 Transaction* TransactionTable::Insert(std::string key, Purpose purpose) {
