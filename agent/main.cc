@@ -59,6 +59,11 @@ int Serve(AgentConfig config) {
   sigaddset(&blocked, SIGINT);
   pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  // Before anything changes in the kernel: an agent that may not ask the security manager would
+  // only be in the way there.
+  const absl::StatusOr<TlsIdentity> identity =
+      CheckTlsFiles(config.security_manager.tls, Role::kFirewall);
+  if (!identity.ok()) return Complain(identity.status(), kFailed);
   const absl::StatusOr<std::unique_ptr<Agent>> agent = Agent::Start(std::move(config));
   if (!agent.ok()) return Complain(agent.status(), kFailed);
   const absl::Status ended = (*agent)->Run();

@@ -72,7 +72,7 @@ def test_refused_by_the_profile(firewall, captures, family):
         family=family,
         replace={"@STATUS@": "403"},
     ).wait()
-    assert firewall.counted(before)["outside", "refused_by_decision"] == 1
+    assert firewall.counted(before)["outside", "sip_refused_by_decision"] == 1
     assert firewall.pinholes() == []
     _, inside = (capture.stop() for capture in captures)
     assert not [p for p in inside if p.sip_start_line]
@@ -95,7 +95,7 @@ def test_dropped_by_the_profile(firewall, terminal):
         caller = terminal(topology.CALLER, "zoe")
         before = firewall.counters()
         call = caller.invite("carol", None)
-        firewall.wait_until_counted(before, ("outside", "dropped_by_decision"), 1)
+        firewall.wait_until_counted(before, ("outside", "sip_dropped_by_decision"), 1)
         call.retransmit()
         caller.hears_nothing(lambda message: True, "anything")
     finally:
@@ -140,7 +140,7 @@ def test_spam_is_refused(firewall, host, caller):
         firewall.lab, host, "alice", "caller_refused", caller=caller, replace={"@STATUS@": "403"}
     ).wait()
     assert hits() == before + 1
-    assert firewall.counted(counters)["outside", "refused_by_decision"] == 1
+    assert firewall.counted(counters)["outside", "sip_refused_by_decision"] == 1
 
 
 def test_unknown_user_is_refused(firewall):
@@ -265,13 +265,18 @@ def test_two_calls_on_one_five_tuple(firewall, terminal, rtp):
     firewall.wait_until_no_pinholes()
 
 
-def test_a_bye_must_come_from_its_call(firewall, converse):
+@pytest.mark.parametrize(
+    "forged, reason",
+    [("local", "sip_request_without_call"), ("remote", "sip_wrong_dialog")],
+    ids=["caller's tag", "callee's tag"],
+)
+def test_a_bye_must_come_from_its_call(firewall, converse, forged, reason):
     """Right Call-ID, wrong tag: the BYE goes nowhere, the call goes on."""
     talk = converse()
     talk.wait_for_media(10)
     before = firewall.counters()
-    talk.out.request("BYE", local="<sip:zoe@outside.example>;tag=forged")
-    firewall.wait_until_counted(before, ("outside", "wrong_dialog"), 1)
+    talk.out.request("BYE", **{forged: "<sip:zoe@outside.example>;tag=forged"})
+    firewall.wait_until_counted(before, ("outside", reason), 1)
     talk.callee.hears_nothing(lambda m: m.status is None and m.method == "BYE", "the forged BYE")
     talk.wait_for_media(10)
     talk.pause()

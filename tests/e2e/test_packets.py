@@ -52,8 +52,8 @@ def test_dropped_for_the_right_reason(firewall, wire, packet, reason):
 
 @pytest.mark.parametrize("tagged", [False, True], ids=["options", "vlan"])
 def test_media_that_cannot_take_the_short_way_is_still_judged(firewall, wire, converse, tagged):
-    """RTP of a live call with IPv4 options takes the stack's way and arrives; with a VLAN tag, which
-    no interface here is for, it is at least recognised as that call's media."""
+    """RTP of a live call with IPv4 options takes the stack's way and arrives; with a VLAN tag, for
+    which there is no interface here, it is at least recognised as that call's media."""
     talk = converse()
     talk.wait_for_media(10)
     talk.pause()

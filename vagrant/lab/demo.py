@@ -185,11 +185,11 @@ def a_refused_call(site, claims):
         site.lab, topology.CALLER, "carol", "caller_refused", replace={"@STATUS@": "403"}
     ).wait()
     witnesses.stop()
-    refused = site.counted(before).get(("outside", "refused_by_decision"), 0)
+    refused = site.counted(before).get(("outside", "sip_refused_by_decision"), 0)
     claims.check("carol refuses: 403 from the firewall, her proxy never hears of it",
                  witnesses.sip("SIP/2.0 403") == (1, 0) and witnesses.sip("INVITE")[1] == 0 and refused == 1,
                  f"{witnesses.sip('INVITE')[0]} INVITE", f"{witnesses.sip('INVITE')[1]} INVITE",
-                 f"{refused} refused_by_decision")  # fmt: skip
+                 f"{refused} sip_refused_by_decision")  # fmt: skip
 
 
 def a_forwarded_call(site, claims):
@@ -209,13 +209,13 @@ def a_forwarded_call(site, claims):
 
 def a_call_from_a_spam_source(site, claims):
     heading(f"A call to alice from {topology.SPAMMER.v4}, which is on her spam list")
-    show(site, "spam", "list")
     witnesses = Witnesses(site.lab)
     peers.sipp_caller(
         site.lab, topology.SPAMMER, "alice", "caller_refused", caller="bot@spam.example",
         replace={"@STATUS@": "403"},
     ).wait()  # fmt: skip
     witnesses.stop()
+    show(site, "spam", "list")
     hits = sum(int(entry["hits"]) for entry in site.stemctl("spam", "list")["entries"])
     claims.check("spam: refused although alice accepts calls",
                  witnesses.sip("INVITE") == (1, 0) and hits == 1,

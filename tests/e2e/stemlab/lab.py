@@ -76,7 +76,9 @@ class Lab:
 
     def run(self, side, argv, **kwargs):
         """subprocess.run on that side; text output, checked unless check=False."""
-        options = {"check": True, "capture_output": True, "text": True, "timeout": 30} | kwargs
+        options = {"check": True, "capture_output": True, "text": True, "timeout": 30}
+        # Some programs print what the network gave them, whatever that is.
+        options |= {"errors": "replace"} | kwargs
         return subprocess.run(self.command(side, argv), **options)
 
     def start(self, side, argv, name, **kwargs):

@@ -119,9 +119,9 @@ class Capture:
         self.path.unlink(missing_ok=True)
         self._tcpdump = lab.start(
             side,
-            # -Z root: it may write where root may.
+            # -Z root: it may write where root may. -s: slots of the buffer are as large as this.
             ["tcpdump", "-Z", "root", "-i", interface, "-n", "-U", "--immediate-mode",
-             "-B", "16384", "-w", self.path, "ip or ip6 or vlan"],
+             "-s", "2048", "-B", "16384", "-w", self.path, "ip or ip6 or vlan"],
             name,
         )  # fmt: skip
         self._tcpdump.wait_for("listening on")
@@ -132,8 +132,10 @@ class Capture:
         return list(read_udp(self.path.read_bytes()))
 
     def stop(self):
+        """All packets, as packets(). A capture that missed any is no witness, and fails."""
         packets = self.packets()
         self._tcpdump.stop()
+        self._tcpdump.wait_for("^0 packets dropped by kernel")
         return packets
 
     def kill(self):
