@@ -46,10 +46,7 @@ AdminService::Unary* AdminService::Answer(Context* context, const Request& reque
 
 void AdminService::UserChanged(const Peer& peer, const char* done, const v1::User& user) {
   spdlog::info("administrator {} {} user {}", peer.identity, done, user.name());
-  // The user is stored; firewalls that could not be told get it with the next change or connection.
-  if (const absl::Status told = parts_.feed->PolicyChanged(); !told.ok()) {
-    spdlog::error("the firewalls were not told of it: {}", told.ToString());
-  }
+  parts_.feed->PolicyChanged();
 }
 
 AdminService::Unary* AdminService::GetStatus(Context* context,

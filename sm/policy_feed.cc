@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "common/status_macros.h"
@@ -13,6 +14,7 @@
 namespace stem {
 namespace {
 
+constexpr auto kRetry = std::chrono::seconds(1);
 constexpr size_t kMaxTextBytes = 256;  // of what a firewall says about itself, kept for people
 
 std::string Shortened(const std::string& text) {
@@ -126,6 +128,17 @@ PolicyFeed::Reactor* PolicyFeed::Open(const grpc::CallbackServerContext& context
   return new Stream(this, *std::move(peer));
 }
 
+PolicyFeed::PolicyFeed(Store* store, Entrance* entrance, size_t max_streams)
+    : store_(store),
+      entrance_(entrance),
+      max_streams_(max_streams),
+      publisher_([this] { Publish(); }) {}
+
+PolicyFeed::~PolicyFeed() {
+  Close();
+  publisher_.join();
+}
+
 absl::Status PolicyFeed::Join(Stream* stream) {
   const std::lock_guard lock(mutex_);
   if (closed_) return absl::UnavailableError("this security manager is stopping");
@@ -133,7 +146,10 @@ absl::Status PolicyFeed::Join(Stream* stream) {
     return absl::ResourceExhaustedError(
         fmt::format("{} firewalls watch already, the configured limit", max_streams_));
   }
-  if (current_ == nullptr) RETURN_IF_ERROR(LoadNewer());
+  if (current_ == nullptr) {
+    ASSIGN_OR_RETURN(PolicyContents contents, store_->LoadPolicy());
+    Adopt(std::move(contents));
+  }
   streams_.insert(stream);
   stream->Send(current_);
   return absl::OkStatus();
@@ -144,24 +160,47 @@ void PolicyFeed::Leave(Stream* stream) {
   streams_.erase(stream);
 }
 
-absl::Status PolicyFeed::LoadNewer() {
-  ASSIGN_OR_RETURN(PolicyContents contents, store_->LoadPolicy());
-  if (current_ != nullptr && contents.revision <= revision_) return absl::OkStatus();
+void PolicyFeed::Adopt(PolicyContents contents) {
   auto snapshot = std::make_shared<v1::WatchResponse>();
   snapshot->set_version(fmt::format("{}", contents.revision));
   for (std::string& key : contents.accepting) snapshot->add_known_users(std::move(key));
   revision_ = contents.revision;
   current_ = std::move(snapshot);
-  return absl::OkStatus();
 }
 
-absl::Status PolicyFeed::PolicyChanged() {
-  const std::lock_guard lock(mutex_);
-  const Snapshot before = current_;
-  RETURN_IF_ERROR(LoadNewer());
-  if (current_ == before) return absl::OkStatus();
-  for (Stream* stream : streams_) stream->Send(current_);
-  return absl::OkStatus();
+void PolicyFeed::PolicyChanged() {
+  {
+    const std::lock_guard lock(mutex_);
+    changed_ = true;
+  }
+  wake_.notify_one();
+}
+
+void PolicyFeed::Publish() {
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    wake_.wait(lock, [this] { return changed_ || closed_; });
+    if (closed_) return;
+    changed_ = false;
+    if (streams_.empty()) {
+      current_ = nullptr;  // read when the next firewall comes
+      continue;
+    }
+    lock.unlock();
+    absl::StatusOr<PolicyContents> contents = store_->LoadPolicy();
+    lock.lock();
+    if (!contents.ok()) {
+      spdlog::error("the changed policy cannot be read, trying again: {}",
+                    contents.status().ToString());
+      wake_.wait_for(lock, kRetry, [this] { return closed_; });
+      changed_ = true;
+      continue;
+    }
+    // A firewall that joined meanwhile may have read a newer one.
+    if (current_ != nullptr && contents->revision <= revision_) continue;
+    Adopt(*std::move(contents));
+    for (Stream* stream : streams_) stream->Send(current_);
+  }
 }
 
 std::vector<v1::WatchingFirewall> PolicyFeed::Watching() const {
@@ -180,6 +219,7 @@ std::vector<v1::WatchingFirewall> PolicyFeed::Watching() const {
 void PolicyFeed::Close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
+  wake_.notify_one();
   for (Stream* stream : streams_) {
     stream->End(absl::UnavailableError("this security manager is stopping"));
   }

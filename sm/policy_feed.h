@@ -3,12 +3,14 @@
 // and whenever it changes, and says whether it is in force there.
 #pragma once
 
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <mutex>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -25,15 +27,18 @@ class PolicyFeed {
   using Reactor = grpc::ServerBidiReactor<v1::WatchRequest, v1::WatchResponse>;
 
   // At most `max_streams` at a time; further ones end with RESOURCE_EXHAUSTED.
-  PolicyFeed(Store* store, Entrance* entrance, size_t max_streams)
-      : store_(store), entrance_(entrance), max_streams_(max_streams) {}
+  PolicyFeed(Store* store, Entrance* entrance, size_t max_streams);
+  ~PolicyFeed();
+  PolicyFeed(const PolicyFeed&) = delete;
+  PolicyFeed& operator=(const PolicyFeed&) = delete;
 
   // Serves one stream; the reactor owns itself. Role: firewall.
   Reactor* Open(const grpc::CallbackServerContext& context);
 
-  // Reads the policy anew and sends it to all who watch, when it is newer than what they have. A
-  // firewall that reads slowly gets the newest one next, not each one between.
-  absl::Status PolicyChanged();
+  // The stored policy has changed. It is read at once, on a thread of its own, and sent to all who
+  // watch; changes that come meanwhile go together into the next reading. A firewall that is slow
+  // gets the newest policy next, not each one between.
+  void PolicyChanged();
 
   // Who is watching, by identity.
   std::vector<v1::WatchingFirewall> Watching() const;
@@ -47,16 +52,20 @@ class PolicyFeed {
 
   absl::Status Join(Stream* stream);
   void Leave(Stream* stream);
-  absl::Status LoadNewer();  // with mutex_ held
+  void Publish();                       // the thread's loop
+  void Adopt(PolicyContents contents);  // with mutex_ held
 
   Store* store_;
   Entrance* entrance_;
   const size_t max_streams_;
   mutable std::mutex mutex_;  // taken before a stream's own, never after
+  std::condition_variable wake_;
   std::set<Stream*> streams_;
-  Snapshot current_;
+  Snapshot current_;  // null while nobody needs it
   int64_t revision_ = 0;
+  bool changed_ = false;
   bool closed_ = false;
+  std::thread publisher_;
 };
 
 }  // namespace stem

@@ -15,8 +15,9 @@ namespace stem {
 // each RPC's business (PeerOf). The files must carry the role security-manager; errors as in
 // CheckTlsFiles.
 //
-// Files are read again every files.reload. A set that does not fit together is not used by new
-// connections until it does; connections that stand are not touched.
+// Files are read again every files.reload. New connections use what is there then, and fail while
+// key and certificate do not fit together, so replace the folder in one step (InitPki does).
+// Connections that stand are not touched.
 absl::StatusOr<std::shared_ptr<grpc::ServerCredentials>> MakeServerCredentials(
     const TlsFiles& files);
 

@@ -14,7 +14,9 @@
 namespace stem {
 namespace {
 
-constexpr int kBusyTimeoutMs = 2000;  // an administrator's sqlite3 shell may hold the file briefly
+// An administrator's sqlite3 shell may hold the file briefly. Less than a firewall's patience with
+// a decision (400 ms unless configured), which may have to count a spam entry's hit.
+constexpr int kBusyTimeoutMs = 250;
 
 // SQLite would create the file with the umask's mode, and its -wal and -shm take the file's.
 absl::Status EnsureOwnersFile(const std::string& path) {
@@ -142,6 +144,11 @@ absl::Status SqliteDatabase::ToStatus(int result, std::string_view what) const {
 
 absl::StatusOr<SqliteTransaction> SqliteTransaction::Begin(SqliteDatabase* database) {
   RETURN_IF_ERROR(database->Execute("BEGIN IMMEDIATE"));
+  return SqliteTransaction(database);
+}
+
+absl::StatusOr<SqliteTransaction> SqliteTransaction::BeginReading(SqliteDatabase* database) {
+  RETURN_IF_ERROR(database->Execute("BEGIN DEFERRED"));
   return SqliteTransaction(database);
 }
 

@@ -86,6 +86,9 @@ class SqliteDatabase {
 class SqliteTransaction {
  public:
   static absl::StatusOr<SqliteTransaction> Begin(SqliteDatabase* database);
+
+  // All reads within it see one moment. Needs no commit.
+  static absl::StatusOr<SqliteTransaction> BeginReading(SqliteDatabase* database);
   SqliteTransaction(SqliteTransaction&& other) noexcept;
   SqliteTransaction(const SqliteTransaction&) = delete;
   SqliteTransaction& operator=(const SqliteTransaction&) = delete;

@@ -35,19 +35,27 @@ class SqliteStore : public Store {
   std::string Description() const override { return path_; }
 
  private:
-  SqliteStore(std::unique_ptr<SqliteDatabase> database, std::string path, StoreLimits limits);
+  // In WAL mode readers never wait for a writer, so reading has connections of its own: a decision
+  // waits neither for an administrator's change nor for the reading of a whole policy. What reads
+  // with more than one statement does so in a transaction, to see one moment.
+  struct Connection {
+    std::mutex mutex;
+    std::unique_ptr<SqliteDatabase> database;
+  };
 
-  // All of these run with mutex_ held.
+  SqliteStore(std::string path, StoreLimits limits);
+  absl::Status Connect(Connection& connection) const;
+
+  // These run with writer_'s mutex held, within a transaction.
   absl::Status WriteAddresses(const UserRecord& record);
   absl::Status CheckForwards(const UserRecord& record);
   absl::Status FinishUserChange(SqliteTransaction& transaction);
-  absl::StatusOr<v1::User> ReadUser(std::string_view name);
-  absl::Status ReadUris(v1::User* user);
 
-  std::mutex mutex_;  // one connection: SQLite would serialise its writers anyway
-  std::unique_ptr<SqliteDatabase> database_;
   const std::string path_;
   const StoreLimits limits_;
+  Connection writer_;
+  Connection reader_;
+  Connection policy_reader_;
 };
 
 }  // namespace stem
