@@ -76,7 +76,8 @@ def rtp_transit(lab, name):
 def signalling_delay(site):
     """Complete calls by SIPp, at a steady rate; the agent's own measurement of each message."""
     lab = site.lab
-    peers.sipp_callee(lab, topology.ALICE, calls=CALLS)
+    # A late retransmission is a new call to SIPp's callee: it must not stop at the last one.
+    peers.sipp_callee(lab, topology.ALICE, calls=10 * CALLS)
     load = peers.sipp_caller(
         lab, topology.CALLER, "alice", "caller_brief", "-r", CALLS_PER_SECOND, calls=CALLS
     )

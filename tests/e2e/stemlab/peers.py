@@ -22,7 +22,7 @@ class Kamailio:
         self.service = lab.start(
             "inside",
             ["kamailio", "-f", topology.ROOT / "vagrant/lab/kamailio.cfg", "-DD", "-E",
-             "-m", "16", "-M", "4", "-Y", directory, "-P", directory / "pid",
+             "-m", "128", "-M", "8", "-Y", directory, "-P", directory / "pid",
              "-l", f"udp:{topology.PROXY.v4}:{port}", "-l", f"udp:[{topology.PROXY.v6}]:{port}"],
             "kamailio",
             env=os.environ | topology.VALUES,
@@ -63,7 +63,7 @@ class Sipp:
         """Waits for the end and asserts that every call went as the scenario says."""
         status = self.service.wait(timeout)
         errors = self._errors.read_text() if self._errors.exists() else ""
-        assert status == 0, f"{self.service.name} exited with {status}\n{errors}"
+        assert status == 0, f"{self.service.name} exited with {status}\n{errors[:2000]}"
 
 
 def sipp_callee(lab, host, scenario="callee", media_port=30000, family=4, **options):

@@ -137,6 +137,32 @@ TEST_F(CallEnd, RingingTooLongEndsTheCall) {
   EXPECT_THAT(Happened(), ElementsAre("forward CANCEL", "forward 487 (INVITE)"));
 }
 
+TEST_F(CallEnd, AnAnsweredCallDoesNotWaitForItsOtherForks) {
+  TestCall call = FromOutside();
+  const Datagram to_bob = call.FromCaller("INVITE", {.branch = "b", .body = Sdp(alice).Text()});
+  const Datagram to_carol = call.FromCaller("INVITE", {.branch = "c", .body = Sdp(alice).Text()});
+  Send(to_bob);
+  Send(to_carol);
+  decisions.Accept();
+  decisions.Accept();
+  Send(call.Reply(to_bob, 200, {.body = Sdp(bob).Text()}));
+  Send(call.Reply(to_carol, 183, {.body = Sdp(carol).Text(), .to_tag = "carol"}));
+  EXPECT_GT(Open().size(), 4u);
+  Pass(seconds(30));
+  pinholes.Pass(bob.media, now_ns);
+  for (int i = 0; i < 6; ++i) {
+    Pass(seconds(30));
+    pinholes.Pass(bob.media, now_ns);
+  }
+  EXPECT_EQ(TheCall().state, CallState::kEstablished);
+  EXPECT_THAT(Open(), ElementsAreArray(BothWays())) << "carol's early media has ended";
+  Send(call.Reply(to_carol, 200, {.body = Sdp(carol).Text(), .to_tag = "carol"}));
+  EXPECT_EQ(LastReason(), SipReason::response_out_of_state);
+  call.cseq = 2;
+  HangUp(call);
+  EXPECT_EQ(TheCall().state, CallState::kEnded) << "nothing is waited for any more";
+}
+
 TEST_F(CallEnd, IdleMediaEndsTheCall) {
   TestCall call = FromOutside();
   Establish(call);

@@ -60,6 +60,17 @@ TEST_F(Restart, AnAdoptedCallIsRenegotiated) {
   EXPECT_THAT(Open(), Not(Contains(HasSubstr("203.0.113.10:4000 "))));
 }
 
+TEST_F(Restart, ARetransmitted200OfAnAdoptedCallChangesNothing) {
+  TestCall call = FromInside();
+  const Datagram invite = Establish(call);
+  RestartAgent();
+  Send(call.Reply(invite, 200, {.body = Sdp(alice).Text()}));
+  EXPECT_THAT(Happened(), ElementsAre("forward 200 (INVITE)"));
+  Send(call.FromCaller("ACK", {.cseq = 1}));
+  EXPECT_THAT(Happened(), ElementsAre("forward ACK"));
+  EXPECT_THAT(Open(), ElementsAreArray(BothWays()));
+}
+
 TEST_F(Restart, ARingingCallIsAnswered) {
   const TestCall call = FromOutside();
   const Datagram invite = Ring(call);

@@ -154,6 +154,9 @@ TEST(SessionDescriptionTest, IsBounded) {
   for (int i = 0; i < 1000; ++i) formats += "0 ";
   EXPECT_THAT(WhyNot(Sdp(At("192.0.2.1:0")).Stream("audio", 4000, "RTP/AVP", formats).Text()),
               HasSubstr("m= line"));
+  const std::string encoding(1000, 'x');
+  const auto longest = Read(Sdp(kAudio).Line("a=rtpmap:0 " + encoding).Text()).Encodings();
+  EXPECT_THAT(longest, ElementsAre(encoding.substr(0, 64), "PCMA/8000"));
   CallLimits limits;
   limits.codecs_per_stream = 1;
   EXPECT_EQ(ParseSessionDescription(Sdp(kAudio).Text(), limits)->streams[0].codecs.size(), 1u);
