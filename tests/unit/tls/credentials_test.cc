@@ -95,6 +95,40 @@ TEST_F(CredentialsTest, OnlyTls13IsSpoken) {
   EXPECT_THAT(every_suite.text, HasSubstr("New, (NONE), Cipher is (NONE)"));
 }
 
+// What openssl says, as a server that speaks `version` only, when our client comes.
+std::string HandshakeSeenByServer(const Certificates& certificates, const std::string& version) {
+  const ScratchFolder scratch;
+  const TlsFiles server = certificates.Of(kSm);
+  const std::string log = scratch / "log";
+  // A fifo opened both ways is an input that never ends: s_server stops at the end of its input.
+  Shell(
+      fmt::format("mkfifo {4}.in; (timeout 10 openssl s_server -accept 127.0.0.1:0 {0} -cert {1} "
+                  "-key {2} -CAfile {3} -Verify 1 -naccept 1 -alpn h2 > {4} 2>&1 <> {4}.in & "
+                  "echo $! > {4}.pid)",
+                  version, server.certificate, server.key, server.ca, log));
+  const std::string port =
+      Shell(fmt::format(
+                "for i in $(seq 100); do sed -n 's/^ACCEPT .*:\\([0-9]*\\)$/\\1/p' {} | grep . "
+                "&& break; sleep 0.05; done",
+                log))
+          .text;
+  const auto channel = MakeSmChannel(certificates.Of(kAdmin), kAdmin.role,
+                                     "127.0.0.1:" + port.substr(0, port.find('\n')));
+  if (!channel.ok()) return channel.status().ToString();
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(3));
+  v1::SmStatus answer;
+  v1::Admin::NewStub(*channel)->GetStatus(&context, v1::GetSmStatusRequest(), &answer);
+  return Shell(fmt::format("kill $(cat {0}.pid); cat {0}", log)).text;
+}
+
+TEST_F(CredentialsTest, OurClientOffersTls13Only) {
+  EXPECT_THAT(HandshakeSeenByServer(certificates_, "-tls1_3"), HasSubstr("CIPHER is TLS_"));
+  const std::string v12 = HandshakeSeenByServer(certificates_, "-tls1_2");
+  EXPECT_THAT(v12, HasSubstr("no shared cipher"));
+  EXPECT_THAT(v12, testing::Not(HasSubstr("CIPHER is")));
+}
+
 TEST_F(CredentialsTest, PlainTextIsRefused) {
   EXPECT_THAT(Ask(grpc::CreateChannel(Endpoint(), grpc::InsecureChannelCredentials())),
               HasSubstr("14: "));  // UNAVAILABLE
