@@ -20,7 +20,7 @@ struct CallLimits {
   size_t transactions = 40000;      // full: the request is dropped; a call's own: 503
   size_t local_answers = 10000;     // full: the answer is sent, but not remembered
   size_t ladder_steps = 64;         // per call; full: the middle is left out, first and last stay
-  size_t ended_calls = 200;         // full: the oldest is forgotten
+  size_t ended_calls = 200;         // full: the oldest is forgotten; at least 1
   size_t streams_per_session = 16;  // m= lines; more: the session description is refused
   size_t codecs_per_stream = 32;    // more are not kept
   size_t message_bytes = 65535;     // longer: 400

@@ -55,7 +55,7 @@ CallMonitor::Core::Core(CallMonitorConfig config, CallMonitorPorts ports)
       calls_meter_("calls", config_.limits.calls),
       held_meter_("held messages", config_.limits.held_messages),
       held_bytes_meter_("held bytes", config_.limits.held_bytes),
-      history_meter_("ended calls", config_.limits.ended_calls),
+      history_meter_("ended calls", std::max<size_t>(config_.limits.ended_calls, 1)),
       transactions_(config_.limits.transactions),
       answers_(config_.limits.local_answers),
       pinholes_(config_, ports_.pinholes, counters_),

@@ -76,6 +76,7 @@ Transaction* CallMonitor::Core::AdoptTransaction(const SipMessage& message,
   transaction->kind = initial ? Transaction::Kind::kInitialInvite : Transaction::Kind::kInDialog;
   transaction->callee_tag = callee_tag;
   transaction->requester = requester;
+  transaction->offer_known = ringing;
   transactions_.ExpireAt(*transaction, now_ns + Nanoseconds(config_.timeouts.transaction));
   if (!ringing) return transaction;
   transactions_.ExpireAt(*transaction, 0);

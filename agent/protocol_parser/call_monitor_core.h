@@ -128,6 +128,7 @@ class CallMonitor::Core {
   void Insert(std::unique_ptr<Call> call);
   absl::Status Save(const Call& call);
   void End(Call& call, std::string outcome, std::optional<CallEvent> event, uint64_t now_ns);
+  void GiveUpBranches(Call& call, uint64_t now_ns);
   void EndDialog(Call& call, std::string_view callee_tag, const std::string& outcome,
                  CallEvent event, uint64_t now_ns);
   void MoveToHistory(Call& call);

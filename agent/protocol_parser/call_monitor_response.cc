@@ -136,8 +136,11 @@ void CallMonitor::Core::HandleSuccess(Passage& passage, const SipMessage& messag
   if (InviteBranch* branch = call.FindBranch(invite.serial)) {
     branch->stage = InviteBranch::Stage::kDone;
   }
-  std::string why = Negotiate(passage, message, *dialog, invite.serial,
-                              Negotiation::Carrier::kOfferOrAnswer, Party::kCallee);
+  std::string why;
+  if (invite.offer_known) {
+    why = Negotiate(passage, message, *dialog, invite.serial, Negotiation::Carrier::kOfferOrAnswer,
+                    Party::kCallee);
+  }
   dialog->negotiation.Finish(invite.serial, Party::kCaller, Negotiation::Result::kSuccess);
   // One callee has picked up: the others' early media ends.
   call.DropEarlyDialogs(std::nullopt);
@@ -189,7 +192,7 @@ void CallMonitor::Core::HandleDialogResponse(Passage& passage, const SipMessage&
   std::string why;
   const bool invite = request.method == "INVITE";
   if (invite || request.method == "UPDATE" || request.method == "PRACK") {
-    if (status > 100 && !IsFailure(status)) {
+    if (request.offer_known && status > 100 && !IsFailure(status)) {
       why = Negotiate(passage, message, *dialog, request.serial,
                       invite ? Negotiation::Carrier::kOfferOrAnswer : Negotiation::Carrier::kAnswer,
                       Other(request.requester));

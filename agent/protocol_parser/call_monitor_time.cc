@@ -35,7 +35,10 @@ void CallMonitor::Core::CheckDeadlines(Call& call, uint64_t now_ns) {
     if (!call.HasConfirmedDialog()) {
       return End(call, "nobody answered in time", CallEvent::calls_ring_timeout, now_ns);
     }
-    call.ring_deadline_ns = 0;
+    // Another fork's answer is still owed; the call goes on without it.
+    GiveUpBranches(call, now_ns);
+    call.DropEarlyDialogs(std::nullopt);
+    FollowPinholes(call, now_ns);
   }
   const auto unanswered =
       std::find_if(call.dialogs.begin(), call.dialogs.end(), [now_ns](const Dialog& dialog) {
@@ -149,6 +152,16 @@ void CallMonitor::Core::End(Call& call, std::string outcome, std::optional<CallE
   call.state = CallState::kEnded;
   call.ended_ns = now_ns;
   if (event) Count(*event);
+  GiveUpBranches(call, now_ns);
+  if (const absl::Status erased = ports_.store.Erase(call.id); !erased.ok()) {
+    Count(CallEvent::store_failed);
+    spdlog::error("record of call {:016x} stays: {}", call.id, std::string(erased.message()));
+  }
+  MoveToHistory(call);
+}
+
+// No answer to its INVITEs passes any more. Held ones are let go.
+void CallMonitor::Core::GiveUpBranches(Call& call, uint64_t now_ns) {
   for (InviteBranch& branch : call.branches) {
     if (branch.held) Release(branch);
     Transaction* transaction = transactions_.Find(branch.transaction_key);
@@ -162,11 +175,8 @@ void CallMonitor::Core::End(Call& call, std::string outcome, std::optional<CallE
     }
     transactions_.ExpireAt(*transaction, now_ns + Nanoseconds(config_.timeouts.transaction));
   }
-  if (const absl::Status erased = ports_.store.Erase(call.id); !erased.ok()) {
-    Count(CallEvent::store_failed);
-    spdlog::error("record of call {:016x} stays: {}", call.id, std::string(erased.message()));
-  }
-  MoveToHistory(call);
+  call.branches.clear();
+  call.ring_deadline_ns = 0;
 }
 
 void CallMonitor::Core::EndDialog(Call& call, std::string_view callee_tag,
@@ -176,7 +186,7 @@ void CallMonitor::Core::EndDialog(Call& call, std::string_view callee_tag,
   if (call.dialogs.empty() && !call.HasPendingBranch()) {
     return End(call, outcome, event, now_ns);
   }
-  if (!call.HasConfirmedDialog()) call.state = CallState::kRinging;
+  call.state = call.HasConfirmedDialog() ? CallState::kEstablished : CallState::kRinging;
   FollowPinholes(call, now_ns);
 }
 
@@ -189,13 +199,12 @@ void CallMonitor::Core::MoveToHistory(Call& call) {
   ended_[call.key] = &call;
   history_meter_.Add();
   // At least the newest stays: its last message is still on its way out.
-  while (history_.size() > std::max<size_t>(config_.limits.ended_calls, 1)) {
+  while (history_.size() > history_meter_.use().limit) {
     const auto newest = ended_.find(history_.front()->key);
     if (newest != ended_.end() && newest->second == history_.front().get()) ended_.erase(newest);
     by_id_.erase(history_.front()->id);
     history_.pop_front();
     history_meter_.Give();
-    history_meter_.Refuse();
   }
 }
 

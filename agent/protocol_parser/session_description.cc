@@ -18,6 +18,7 @@ namespace {
 constexpr size_t kMostLines = 1024;
 constexpr size_t kLongestMediaLine = 1024;
 constexpr uint16_t kMostPortPairs = 8;
+constexpr size_t kLongestEncoding = 64;  // "telephone-event/8000" is long
 
 struct SdpFree {
   void operator()(sdp_message_t* sdp) const { sdp_message_free(sdp); }
@@ -128,7 +129,7 @@ void ReadRtpmap(std::string_view value, std::vector<MediaCodec>& codecs) {
   if (!type || space == std::string_view::npos) return;
   for (MediaCodec& codec : codecs) {
     if (codec.payload_type == static_cast<int>(*type)) {
-      codec.encoding = std::string(TrimWhitespace(value.substr(space + 1)));
+      codec.encoding = TrimWhitespace(value.substr(space + 1)).substr(0, kLongestEncoding);
     }
   }
 }

@@ -159,6 +159,15 @@ absl::StatusOr<SipMessage> SipMessage::Parse(std::string_view text, MessageHead 
 }
 
 absl::Status SipMessage::ReadFields() {
+  std::ptrdiff_t separators = 0;
+  for (const HeaderField& field : head_.fields) {
+    if (!GoesToOsip(field.name)) continue;
+    separators += std::count_if(field.value.begin(), field.value.end(),
+                                [](char c) { return c == ';' || c == ','; });
+  }
+  if (separators > kMostSeparators) {
+    return Malformed(fmt::format("more than {} parameters and list values", kMostSeparators));
+  }
   RETURN_IF_ERROR(ReadParty(head_.Find(HeaderName::kFrom), "From", *from_text_, from_));
   RETURN_IF_ERROR(ReadParty(head_.Find(HeaderName::kTo), "To", *to_text_, to_));
   const HeaderField* call_id = head_.Find(HeaderName::kCallId);
@@ -191,11 +200,6 @@ absl::Status SipMessage::ReadFields() {
 absl::Status SipMessage::ReadByOsip() {
   InitialiseOsip();
   const std::string text = TextForOsip(head_);
-  const std::ptrdiff_t separators =
-      std::count_if(text.begin(), text.end(), [](char c) { return c == ';' || c == ','; });
-  if (separators > kMostSeparators) {
-    return Malformed(fmt::format("more than {} parameters and list values", kMostSeparators));
-  }
   osip_message_t* raw = nullptr;
   if (osip_message_init(&raw) != 0) return absl::ResourceExhaustedError("osip2: no memory");
   osip_.reset(raw);

@@ -43,6 +43,7 @@ struct Transaction {
   uint64_t call = 0;                 // id; 0 outside calls
   std::string callee_tag;            // kInDialog: of the dialog
   Party requester = Party::kCaller;  // kInDialog
+  bool offer_known = true;           // false: an earlier agent saw what its request offered
   uint64_t deadline_ns = 0;          // of the DeadlineQueue
 };
 
