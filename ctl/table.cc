@@ -38,11 +38,11 @@ std::vector<size_t> Table::Widths(const Screen& screen) const {
 std::string Table::Render(const Screen& screen) const {
   const std::vector<size_t> widths = Widths(screen);
   std::string out;
-  const auto add_line = [&](auto&& cell_at) {
+  const auto add_line = [&](const std::vector<Cell>& cells) {
     std::string line;
     size_t owed = 0;  // spaces not written unless something follows, so that no line ends in them
     for (size_t i = 0; i < columns_.size(); ++i) {
-      const Cell cell = cell_at(i);
+      const Cell& cell = cells[i];
       const std::string text = Elided(cell.text, widths[i], screen);
       const size_t space = widths[i] - std::min(widths[i], Columns(text));
       const bool right = columns_[i].align == Align::kRight;
@@ -58,10 +58,10 @@ std::string Table::Render(const Screen& screen) const {
     out += line;
     out += '\n';
   };
-  add_line([&](size_t i) { return Cell{columns_[i].title, Paint::kBold}; });
-  for (const std::vector<Cell>& row : rows_) {
-    add_line([&](size_t i) -> const Cell& { return row[i]; });
-  }
+  std::vector<Cell> titles;
+  for (const Column& column : columns_) titles.push_back({column.title, Paint::kBold});
+  add_line(titles);
+  for (const std::vector<Cell>& row : rows_) add_line(row);
   return out;
 }
 

@@ -79,11 +79,10 @@ class EventQueue {
   }
 
   std::vector<Entry> entries_;
-  // Apart, so that writer and reader do not take each other's cache line.
-  alignas(64) std::atomic<uint64_t> tail_ = 0;  // next to write
-  std::atomic<uint64_t> turned_away_ = 0;
-  alignas(64) std::atomic<uint64_t> head_ = 0;  // next to read
-  uint64_t told_lost_ = 0;                      // consumer's: how many losses were reported
+  std::atomic<uint64_t> tail_ = 0;         // next to write
+  std::atomic<uint64_t> head_ = 0;         // next to read
+  std::atomic<uint64_t> turned_away_ = 0;  // events that found the queue full
+  uint64_t told_lost_ = 0;                 // consumer's: how many of those were reported
 };
 
 }  // namespace stem

@@ -114,7 +114,7 @@ absl::Status SocketPath::Publish() {
   const int directory =
       open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (directory < 0 || flock(directory, LOCK_EX) != 0) {
-    const absl::Status failed =
+    absl::Status failed =
         absl::ErrnoToStatus(errno, fmt::format("cannot lock {}", parent.native()));
     if (directory >= 0) close(directory);
     return failed;
