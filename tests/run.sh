@@ -16,9 +16,7 @@ for kind in "${kinds[@]}"; do
     usage_error "no kind of test '$kind': style tidy unit threads bpf e2e"
 done
 
-# Tests with several threads of ours, for ThreadSanitizer.
-readonly threaded='sm|tls|gateway|external_interface|agent|monitor|replay'
-
+readonly programs=(stem-agent stem-sm stemctl)
 need_root "./run test"
 vagrant/setup.sh --quiet
 readonly results=$root/build/test-results
@@ -58,23 +56,23 @@ for kind in "${kinds[@]}"; do
       ;;
     unit)
       ./run build asan-ubsan
-      run_ctest unit asan-ubsan --label-regex unit --parallel 2
+      run_ctest unit asan-ubsan --label-regex 'unit|peers' --parallel 2
       ;;
     threads)
-      ./run build tsan
-      run_ctest threads tsan --label-regex unit --tests-regex "$threaded" --parallel 2
+      ./run build tsan threaded_tests
+      run_ctest threads tsan --label-regex threads --parallel 2
       ;;
     bpf)
-      ./run build release
+      ./run build release bpf_test
       run_ctest bpf release --label-regex bpf
       ;;
     tidy)
-      ./run build release
+      ./run build release "${programs[@]}"
       heading "clang-tidy"
       check tidy /usr/bin/python3 tests/style/tidy.py
       ;;
     e2e)
-      ./run build release
+      ./run build release "${programs[@]}"
       heading "Tests: end to end, in the lab"
       /usr/bin/python3 -m pytest tests/e2e --junit-xml="$results/e2e.pytest.xml" || true
       must_exist "$results/e2e.pytest.xml"
