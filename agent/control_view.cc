@@ -93,6 +93,7 @@ void ControlView::AddTables(v1::AgentStatus& status) const {
     table->set_limit(use.limit);
     table->set_high_water(use.high_water);
     table->set_refused(use.refused);
+    table->set_forgets_oldest(use.when_full == WhenFull::kForgetsOldest);
   }
 }
 

@@ -17,6 +17,7 @@ constexpr size_t kNarrowestSide = 16;
 constexpr size_t kReadableSide = 24;  // below this the reasons go under the arrows
 constexpr size_t kWidestSide = 44;
 constexpr size_t kNarrowestNote = 24;
+constexpr size_t kReadableNote = 44;  // the sides do not stretch before the reasons have this
 constexpr size_t kGap = 2;
 
 // One side of the firewall in one row.
@@ -180,11 +181,18 @@ class Draughtsman {
   std::vector<std::pair<v1::Side, std::string>> held_;
 };
 
-// The reason and the delay; a delay alone is not worth a line of its own.
-std::string NoteText(const Row& row, const Screen& screen, NotePlace place) {
-  if (row.note.empty()) return place == NotePlace::kBelow ? std::string() : row.delay;
-  if (row.delay.empty()) return row.note;
-  return fmt::format("{} {} {}", row.note, screen.Pick("·", "-"), row.delay);
+// The words of the reason, the delay as the last of them. A delay alone is not worth a line.
+std::vector<std::string> NoteWords(const Row& row, const Screen& screen, NotePlace place) {
+  std::vector<std::string> words;
+  for (std::string_view rest = row.note; !rest.empty();) {
+    const size_t space = std::min(rest.find(' '), rest.size());
+    words.emplace_back(rest.substr(0, space));
+    rest.remove_prefix(std::min(space + 1, rest.size()));
+  }
+  if (row.delay.empty() || (words.empty() && place == NotePlace::kBelow)) return words;
+  words.push_back(words.empty() ? row.delay
+                                : fmt::format("{} {}", screen.Pick("·", "-"), row.delay));
+  return words;
 }
 
 std::string Repeated(std::string_view text, size_t times) {
@@ -217,17 +225,12 @@ std::string Drawn(const Arrow& arrow, size_t width, bool rightwards, const Scree
                     : fmt::format("{}{}{}", head, line, tail);
 }
 
-// At word boundaries where possible. `width` 0: one line.
-std::vector<std::string> Wrapped(std::string_view text, size_t width) {
+// Lines of words, each at most `width` columns unless one word is longer. `width` 0: one line.
+std::vector<std::string> Wrapped(const std::vector<std::string>& words, size_t width) {
   std::vector<std::string> lines(1);
-  if (width == 0) return {std::string(text)};
-  while (!text.empty()) {
-    const size_t space = std::min(text.find(' '), text.size());
-    const std::string_view word = text.substr(0, space);
-    text.remove_prefix(std::min(space + 1, text.size()));
-    if (!lines.back().empty() && Columns(lines.back()) + 1 + Columns(word) > width) {
-      lines.emplace_back();
-    }
+  for (const std::string& word : words) {
+    const bool fits = width == 0 || Columns(lines.back()) + 1 + Columns(word) <= width;
+    if (!lines.back().empty() && !fits) lines.emplace_back();
     if (!lines.back().empty()) lines.back() += ' ';
     lines.back() += word;
   }
@@ -244,7 +247,8 @@ Widths Measure(const std::vector<Row>& rows, const Screen& screen) {
       const size_t tie = arrow->kind == Arrow::Kind::kLeaves ? 2 : 0;
       widths.side = std::max(widths.side, Columns(arrow->label) + tie + 6);
     }
-    longest_note = std::max(longest_note, Columns(NoteText(row, screen, NotePlace::kBeside)));
+    const std::string note = Wrapped(NoteWords(row, screen, NotePlace::kBeside), 0).front();
+    longest_note = std::max(longest_note, Columns(note));
   }
   widths.side = std::min(widths.side, kWidestSide);
   if (screen.width == 0) return widths;
@@ -253,9 +257,10 @@ Widths Measure(const std::vector<Row>& rows, const Screen& screen) {
   const size_t note = kGap + std::min(longest_note, kNarrowestNote);
   const bool below = fixed + 2 * std::min(widths.side, kReadableSide) + note > screen.width;
   widths.notes = below ? NotePlace::kBelow : NotePlace::kBeside;
-  const size_t beside = fixed + (below ? 0 : note);
+  const size_t beside = fixed + (below ? 0 : kGap + std::min(longest_note, kReadableNote));
   const size_t room = screen.width > beside ? (screen.width - beside) / 2 : 0;
-  widths.side = std::clamp(room, kNarrowestSide, widths.side);
+  const size_t least = below ? kNarrowestSide : kReadableSide;
+  widths.side = std::clamp(room, std::min(least, widths.side), widths.side);
   const size_t note_starts = kGap + (below ? widths.time + kGap : fixed + 2 * widths.side);
   widths.note = screen.width > note_starts ? screen.width - note_starts : 0;
   widths.note = std::max(widths.note, kNarrowestNote);
@@ -284,7 +289,7 @@ std::string RenderRow(const Row& row, const Widths& widths, const Screen& screen
       fmt::format("{}{}{}{}{}", std::string(widths.time + kGap + widths.side, ' '), wall,
                   std::string(widths.cell, ' '), wall, std::string(widths.side, ' '));
   const std::string below(widths.time + kGap, ' ');
-  std::vector<std::string> notes = Wrapped(NoteText(row, screen, widths.notes), widths.note);
+  std::vector<std::string> notes = Wrapped(NoteWords(row, screen, widths.notes), widths.note);
   const bool notes_below = widths.notes == NotePlace::kBelow;
   if (notes_below) notes.insert(notes.begin(), "");
   std::string out;

@@ -13,8 +13,8 @@ namespace stem::ctl {
 // became of it and to which process it goes.
 std::string RenderPki(const PkiPlan& plan, const PkiReport& report, const Screen& screen);
 
-// {"directory": ..., "made_ca": ..., "made": [...], "renewed": [...], "kept": [...]}, with the paths
-// of the folders.
+// {"directory": ..., "made_ca": ..., "made": [...], "renewed": [...], "kept": [...]}, with the
+// paths of the folders.
 std::string PkiJson(const PkiPlan& plan, const PkiReport& report);
 
 }  // namespace stem::ctl

@@ -2,6 +2,8 @@
 #include "ctl/status_view.h"
 
 #include <algorithm>
+#include <cmath>
+#include <iterator>
 #include <utility>
 
 #include "ctl/quantities.h"
@@ -21,15 +23,20 @@ double Share(const v1::TableUse& table) {
   return static_cast<double>(table.used()) / static_cast<double>(table.limit());
 }
 
+// Filled to an eighth of a column; what is not empty does not look empty.
 std::string Bar(double share, const Screen& screen) {
-  const double wanted = std::clamp(share, 0.0, 1.0) * kBarColumns;
-  auto full = static_cast<size_t>(wanted);
-  if (full == 0 && share > 0) full = 1;  // something is there
+  static constexpr std::string_view kParts[] = {"", "▏", "▎", "▍", "▌", "▋", "▊", "▉"};
+  const auto wanted =
+      static_cast<size_t>(std::ceil(std::clamp(share, 0.0, 1.0) * kBarColumns * std::size(kParts)));
   std::string bar;
-  for (size_t i = 0; i < kBarColumns; ++i) {
-    bar += i < full ? screen.Pick("█", "#") : screen.Pick("░", ".");
-  }
-  return fmt::format("{} {:3.0f} %", bar, share * 100);
+  for (size_t i = 0; i < wanted / std::size(kParts); ++i) bar += screen.Pick("█", "#");
+  bar += screen.Pick(kParts[wanted % std::size(kParts)], "");
+  for (size_t i = Columns(bar); i < kBarColumns; ++i) bar += screen.Pick("░", ".");
+  return bar;
+}
+
+std::string Percent(double share) {
+  return share > 0 && share < 0.005 ? "<1 %" : fmt::format("{:.0f} %", share * 100);
 }
 
 // Pairs of a name and what it is, the names in a column of their own.
@@ -61,17 +68,20 @@ std::string InterfaceTable(const v1::AgentStatus& status, const Screen& screen) 
 std::string TablesTable(const v1::AgentStatus& status, const Screen& screen) {
   Table table({{"TABLE"},
                {"IN USE"},
+               {"", Align::kRight},
                {"USED", Align::kRight},
                {"LIMIT", Align::kRight},
                {"HIGH WATER", Align::kRight},
                {"REFUSED", Align::kRight}});
   for (const v1::TableUse& use : status.tables()) {
     const double share = Share(use);
-    const Paint paint = share >= kNearlyFull    ? Paint::kRed
+    const Paint paint = use.forgets_oldest()    ? Paint::kPlain
+                        : share >= kNearlyFull  ? Paint::kRed
                         : share >= kGettingFull ? Paint::kYellow
                                                 : Paint::kGreen;
     table.AddRow({{screen.Safe(use.name())},
                   {Bar(share, screen), paint},
+                  {Percent(share), paint},
                   {Counted(use.used())},
                   {Counted(use.limit())},
                   {Counted(use.high_water())},
@@ -116,7 +126,7 @@ std::vector<std::string> Concerns(const v1::AgentStatus& status) {
     }
   }
   for (const v1::TableUse& use : status.tables()) {
-    if (use.limit() > 0 && Share(use) >= kGettingFull) {
+    if (!use.forgets_oldest() && Share(use) >= kGettingFull) {
       concerns.push_back(fmt::format("table {} is {:.0f} % full ({} of {})", use.name(),
                                      Share(use) * 100, Counted(use.used()), Counted(use.limit())));
     }

@@ -53,6 +53,9 @@ struct CallMonitorConfig {
   int retry_after_seconds = 5;  // in 503 answers
 };
 
+// What a bounded table does with one more entry when it is full.
+enum class WhenFull : uint8_t { kRefuses, kForgetsOldest };
+
 // How full a bounded table is; as TableUse in proto/stem/v1/control.proto.
 struct TableUse {
   std::string_view name;
@@ -60,12 +63,14 @@ struct TableUse {
   uint64_t limit = 0;
   uint64_t high_water = 0;
   uint64_t refused = 0;  // times something was turned away because the table was full
+  WhenFull when_full = WhenFull::kRefuses;
 };
 
 // Counts the use of one table.
 class UseMeter {
  public:
-  UseMeter(std::string_view name, uint64_t limit) : use_{.name = name, .limit = limit} {}
+  UseMeter(std::string_view name, uint64_t limit, WhenFull when_full = WhenFull::kRefuses)
+      : use_{.name = name, .limit = limit, .when_full = when_full} {}
 
   // True, and counted, when `amount` more fits; else false and a refusal is counted.
   bool Take(uint64_t amount = 1) {

@@ -163,13 +163,12 @@ TEST(Ladder, OnAMiddlingScreenSidesGiveWayAndReasonsWrap) {
   });
   // clang-format off
   EXPECT_EQ(Draw(steps, {.width = 100}), R"(
-          outside                  ┌─ firewall ─┐                   inside
-0.000 ms  INVITE sip:bob@examp… ──►│ held       │                           asks the security
-                                   │            │                           manager
-0.412 ms                           │ forwarded  │─ INVITE sip:bob@exa… ──►  security manager: user
-                                   │            │                           bob accepts; 2 pinholes
-                                   │            │                           opened · 412 µs
-                                   └────────────┘
+          outside                 ┌─ firewall ─┐                  inside
+0.000 ms  INVITE sip:bob@exam… ──►│ held       │                          asks the security manager
+0.412 ms                          │ forwarded  │─ INVITE sip:bob@ex… ──►  security manager: user bob
+                                  │            │                          accepts; 2 pinholes opened
+                                  │            │                          · 412 µs
+                                  └────────────┘
 )");
   // clang-format on
 }

@@ -99,12 +99,26 @@ TEST(StatusView, WhatIsWrongComesFirst) {
 
 TEST(StatusView, ABarIsNeverEmptyForSomethingNorTooLong) {
   v1::AgentStatus status = HealthyStatus();
-  status.mutable_tables(0)->set_used(1);
-  EXPECT_THAT(RenderAgentStatus(status, View({.glyphs = Glyphs::kAscii})),
-              HasSubstr("#...................   0 %"));
-  status.mutable_tables(0)->set_used(20'000);
-  EXPECT_THAT(RenderAgentStatus(status, View({.glyphs = Glyphs::kAscii})),
-              HasSubstr("#################### 200 %"));
+  const auto line_for = [&](uint64_t used, Glyphs glyphs) {
+    status.mutable_tables(0)->set_used(used);
+    const std::string shown = RenderAgentStatus(status, View({.glyphs = glyphs}));
+    return shown.substr(shown.find("\ncalls") + 1, 35);
+  };
+  const Glyphs ascii = Glyphs::kAscii;
+  EXPECT_EQ(line_for(0, ascii), "calls  ....................  0 %   ");
+  EXPECT_EQ(line_for(1, ascii), "calls  ....................  <1 %  ");
+  EXPECT_EQ(line_for(5'000, ascii), "calls  ##########..........  50 %  ");
+  EXPECT_EQ(line_for(20'000, ascii), "calls  ####################  200 % ");
+  EXPECT_THAT(line_for(1, Glyphs::kUnicode), testing::StartsWith("calls  ▏░"));
+  EXPECT_THAT(line_for(700, Glyphs::kUnicode), testing::StartsWith("calls  █▌░"));
+}
+
+TEST(StatusView, AFullHistoryIsNoConcern) {
+  v1::AgentStatus status = HealthyStatus();
+  status.mutable_tables(0)->set_used(10'000);
+  EXPECT_THAT(Concerns(status), ElementsAre("table calls is 100 % full (10,000 of 10,000)"));
+  status.mutable_tables(0)->set_forgets_oldest(true);
+  EXPECT_THAT(Concerns(status), IsEmpty());
 }
 
 TEST(StatusView, SecurityManager) {
