@@ -82,6 +82,15 @@ TEST_F(CallMedia, ForksKeepTheCallersPinholeWideUntilOneIsPickedUp) {
   EXPECT_THAT(Happened(), Contains("close 198.51.100.21:32000"));
 }
 
+TEST_F(CallMedia, AForkThatHasNotAnsweredYetMaySendTooWhileAnotherHas) {
+  const TestCall call = FromOutside();
+  const Datagram invite = Ring(call);
+  Send(call.Reply(invite, 183, {.body = Sdp(bob).Text(), .to_tag = "fork-b"}));
+  EXPECT_THAT(Open(), Contains("203.0.113.10:4000 from inside, 198.51.100.20:30000, rtp"));
+  Send(call.Reply(invite, 180, {.body = "", .to_tag = "fork-c"}));
+  EXPECT_THAT(Open(), Contains("203.0.113.10:4000 from inside, any, rtp"));
+}
+
 TEST_F(CallMedia, ForksOutsideNeverOpenAPhoneInsideToEverybody) {
   const Phone stranger{"sip:alice@example.com", At("203.0.113.77:5060"), At("203.0.113.77:4000")};
   const TestCall call = FromInside();

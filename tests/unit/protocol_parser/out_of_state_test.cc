@@ -129,6 +129,17 @@ TEST_F(OutOfState, ACSeqThatGoesBackwardsIsAnswered500) {
   EXPECT_THAT(Happened(), ElementsAre("forward INFO"));
 }
 
+TEST_F(OutOfState, AnInviteOlderThanTheCallsIsAnswered500) {
+  TestCall call = FromOutside();
+  call.cseq = 5;
+  Ring(call);
+  Happened();
+  Send(call.FromCaller("INVITE", {.cseq = 4}));
+  EXPECT_THAT(Happened(), ElementsAre("answer 500 (INVITE)"));
+  EXPECT_EQ(LastReason(), SipReason::cseq_backwards);
+  EXPECT_EQ(decisions.questions.size(), 1u);
+}
+
 TEST_F(OutOfState, RequestsOutsideCallsPassToSignallingPortsAndTheirResponsesReturn) {
   const TestCall call = FromOutside();
   for (const char* method : {"OPTIONS", "REGISTER", "MESSAGE", "SUBSCRIBE", "PUBLISH"}) {
