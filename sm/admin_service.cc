@@ -39,8 +39,9 @@ AdminService::Unary* AdminService::Answer(Context* context, const Request& reque
     return reactor;
   }
   absl::StatusOr<Response> result = work(*peer);
-  if (result.ok()) *response = *std::move(result);
-  reactor->Finish(ToGrpc(result.status()));
+  const absl::Status status = result.status();
+  if (status.ok()) *response = *std::move(result);
+  reactor->Finish(ToGrpc(status));
   return reactor;
 }
 

@@ -30,13 +30,14 @@ grpc::ServerUnaryReactor* FirewallService::Decide(grpc::CallbackServerContext* c
     return reactor;
   }
   absl::StatusOr<v1::DecideResponse> decided = Decided(*context, *request);
-  if (decided.ok()) *response = *std::move(decided);
-  reactor->Finish(ToGrpc(decided.status()));
+  const absl::Status status = decided.status();
+  if (status.ok()) *response = *std::move(decided);
+  reactor->Finish(ToGrpc(status));
   return reactor;
 }
 
-PolicyFeed::Reactor* FirewallService::Watch(grpc::CallbackServerContext* context) {
-  return feed_->Open(*context);
+WatchReactor* FirewallService::Watch(grpc::CallbackServerContext* context) {
+  return OpenWatchStream(*context, entrance_, feed_);
 }
 
 }  // namespace stem

@@ -8,6 +8,7 @@
 #include "sm/call_policy.h"
 #include "sm/entrance.h"
 #include "sm/policy_feed.h"
+#include "sm/watch_stream.h"
 #include "stem/v1/firewall.grpc.pb.h"
 
 namespace stem {
@@ -20,7 +21,7 @@ class FirewallService : public v1::Firewall::CallbackService {
   grpc::ServerUnaryReactor* Decide(grpc::CallbackServerContext* context,
                                    const v1::DecideRequest* request,
                                    v1::DecideResponse* response) override;
-  PolicyFeed::Reactor* Watch(grpc::CallbackServerContext* context) override;
+  WatchReactor* Watch(grpc::CallbackServerContext* context) override;
 
   uint64_t decisions() const { return decisions_; }  // given, since start
 

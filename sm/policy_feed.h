@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Firewall.Watch from the security manager's end: every firewall gets the policy when it connects
-// and whenever it changes, and says whether it is in force there.
+// Who is told when the policy changes. Apart from gRPC (sm/watch_stream.h), so that ThreadSanitizer
+// can judge it: gRPC's own locks are invisible to it.
 #pragma once
 
 #include <condition_variable>
@@ -14,54 +14,62 @@
 #include <vector>
 
 #include "absl/status/status.h"
-#include "absl/status/statusor.h"
-#include "sm/entrance.h"
 #include "sm/store/store.h"
-#include "stem/v1/firewall.grpc.pb.h"
+#include "stem/v1/admin.pb.h"
+#include "stem/v1/firewall.pb.h"
 
 namespace stem {
 
-// Thread-safe. Must outlive the gRPC server it serves.
+using PolicySnapshot = std::shared_ptr<const v1::WatchResponse>;
+
+// One who watches. All functions may be called from any thread, but not before Join nor after
+// Leave; they must not call the feed.
+class PolicyWatcher {
+ public:
+  virtual ~PolicyWatcher() = default;
+
+  // Sends the snapshot when it can. One that was not sent before the next comes may be left out.
+  virtual void Send(PolicySnapshot snapshot) = 0;
+
+  // No more snapshots will come, and why.
+  virtual void End(const absl::Status& status) = 0;
+
+  virtual v1::WatchingFirewall state() const = 0;
+};
+
+// Thread-safe.
 class PolicyFeed {
  public:
-  using Reactor = grpc::ServerBidiReactor<v1::WatchRequest, v1::WatchResponse>;
-
-  // At most `max_streams` at a time; further ones end with RESOURCE_EXHAUSTED.
-  PolicyFeed(Store* store, Entrance* entrance, size_t max_streams);
+  PolicyFeed(Store* store, size_t max_watchers);
   ~PolicyFeed();
   PolicyFeed(const PolicyFeed&) = delete;
   PolicyFeed& operator=(const PolicyFeed&) = delete;
 
-  // Serves one stream; the reactor owns itself. Role: firewall.
-  Reactor* Open(const grpc::CallbackServerContext& context);
+  // Sends the policy to `watcher` now and whenever it changes, until Leave. RESOURCE_EXHAUSTED when
+  // there are `max_watchers`, UNAVAILABLE after Close, errors of the store.
+  absl::Status Join(PolicyWatcher* watcher);
+  void Leave(PolicyWatcher* watcher);  // when this returns, it is not called any more
 
   // The stored policy has changed. It is read at once, on a thread of its own, and sent to all who
-  // watch; changes that come meanwhile go together into the next reading. A firewall that is slow
-  // gets the newest policy next, not each one between.
+  // watch; changes that come meanwhile go together into the next reading.
   void PolicyChanged();
 
   // Who is watching, by identity.
   std::vector<v1::WatchingFirewall> Watching() const;
 
-  // Ends all streams with UNAVAILABLE and accepts no further ones.
+  // Ends all watchers with UNAVAILABLE and accepts no further ones.
   void Close();
 
  private:
-  class Stream;
-  using Snapshot = std::shared_ptr<const v1::WatchResponse>;
-
-  absl::Status Join(Stream* stream);
-  void Leave(Stream* stream);
   void Publish();                       // the thread's loop
   void Adopt(PolicyContents contents);  // with mutex_ held
 
   Store* store_;
-  Entrance* entrance_;
-  const size_t max_streams_;
-  mutable std::mutex mutex_;  // taken before a stream's own, never after
+  const size_t max_watchers_;
+  mutable std::mutex mutex_;  // taken before a watcher's own, never after
   std::condition_variable wake_;
-  std::set<Stream*> streams_;
-  Snapshot current_;  // null while nobody needs it
+  std::set<PolicyWatcher*> watchers_;
+  PolicySnapshot current_;  // null while nobody needs it
   int64_t revision_ = 0;
   bool changed_ = false;
   bool closed_ = false;

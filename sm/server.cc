@@ -39,7 +39,7 @@ SmServer::SmServer(const SmConfig& config, std::string version, std::unique_ptr<
     : store_(std::move(store)),
       entrance_(config.replay),
       policy_(config.calls, store_.get()),
-      feed_(store_.get(), &entrance_, config.server.firewalls),
+      feed_(store_.get(), config.server.firewalls),
       firewall_service_(&entrance_, &policy_, &feed_),
       admin_service_({.entrance = &entrance_,
                       .store = store_.get(),
