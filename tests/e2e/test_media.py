@@ -94,6 +94,64 @@ def test_none_passes_after_the_200_of_the_bye(firewall, captures, converse, fami
     assert not [p for p in inside if p.is_rtp and p.source == caller and p.time > end]
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_open_before_the_answer_and_closed_before_the_200(firewall, captures, parties, family):
+    """The order of things, to the microsecond: the caller floods the callee's port without a pause,
+    from before the answer to after the BYE. Every packet sent after the answer has reached him
+    passes; not one that is sent after the BYE's 200 has reached him."""
+    caller, callee, caller_rtp, callee_rtp = parties(family=family)
+    for _ in range(5):
+        call = caller.invite("alice", caller_rtp)
+        incoming = callee.wait_for_invite()
+        incoming.ring()
+        call.wait_ringing()
+        caller_rtp.start((callee_rtp.address, callee_rtp.port), interval=0)
+        incoming.answer(callee_rtp)
+        call.wait_answer()
+        call.ack()
+        incoming.wait_ack()
+        arrived = len(callee_rtp.received)
+        eventually(lambda: len(callee_rtp.received) > arrived + 20, "the flood arrives")
+        call.request("BYE")
+        incoming.wait_for_hang_up()
+        call.wait_for_status(200, "BYE")
+        sent = len(caller_rtp.sent)
+        eventually(lambda: len(caller_rtp.sent) > sent + 20, "the flood goes on")
+        caller_rtp.pause()
+    outside, inside = (capture.stop() for capture in captures)
+
+    def times(start, method):
+        """When SIP messages that start so, of transactions of that method, were seen outside."""
+        return [
+            p.time
+            for p in outside
+            if p.sip_start_line
+            and p.sip_start_line.startswith(start)
+            and p.sip_cseq.endswith(method)
+        ]
+
+    passed = {p.payload for p in inside if p.is_rtp and p.destination == callee_rtp.address}
+
+    def passed_between(begin, end):
+        """Of the packets the caller sent in that time: whether each passed."""
+        return [
+            p.payload in passed
+            for p in outside
+            if p.is_rtp and p.source == caller_rtp.address and begin < p.time < end
+        ]
+
+    answers, byes, ends, starts = (
+        times("SIP/2.0 200", "INVITE"),
+        times("BYE", "BYE"),
+        times("SIP/2.0 200", "BYE"),
+        [*times("INVITE", "INVITE")[1:], float("inf")],
+    )
+    assert len(answers) == len(byes) == len(ends) == len(starts) == 5
+    for answered, bye, ended, next_call in zip(answers, byes, ends, starts):
+        assert set(passed_between(answered, bye)) == {True}
+        assert set(passed_between(ended, next_call)) == {False}
+
+
 def test_rtp_before_the_answer(firewall, parties):
     """After the offer the caller must be ready to receive (RFC 3264, 5.1): the callee's early audio
     passes. The caller does not know a port yet, and what he guesses does not pass."""

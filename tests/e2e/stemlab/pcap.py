@@ -121,7 +121,7 @@ class Capture:
             side,
             # -Z root: it may write where root may. -s: slots of the buffer are as large as this.
             ["tcpdump", "-Z", "root", "-i", interface, "-n", "-U", "--immediate-mode",
-             "-s", "2048", "-B", "16384", "-w", self.path, "ip or ip6 or vlan"],
+             "-s", "2048", "-B", "65536", "-w", self.path, "ip or ip6 or vlan"],
             name,
         )  # fmt: skip
         self._tcpdump.wait_for("listening on")

@@ -37,6 +37,7 @@ class RtpEndpoint:
         self._socket = lab.udp_socket(host, port, family)
         self._sequence = secrets.randbits(15)
         self._peer = None
+        self._interval = INTERVAL
         self._sending = threading.Event()
         self._turn = threading.Lock()  # held while the stream sends one packet
         self._closing = False
@@ -64,9 +65,11 @@ class RtpEndpoint:
     def __exit__(self, *_):
         self.close()
 
-    def start(self, peer):
-        """Streams to peer (address, port) until pause(): a packet now and every 20 ms."""
+    def start(self, peer, interval=INTERVAL):
+        """Streams to peer (address, port) until pause(): a packet now and every 20 ms. With interval
+        0 one after the other, without a pause."""
         self._peer = peer
+        self._interval = interval
         self._sending.set()
 
     def pause(self):
@@ -132,8 +135,9 @@ class RtpEndpoint:
             with self._turn:
                 if self._sending.is_set() and not self._closing:
                     self._send_one(self._peer)
-            due += INTERVAL
-            time.sleep(max(0.0, due - time.monotonic()))
+            due += self._interval
+            if self._interval:
+                time.sleep(max(0.0, due - time.monotonic()))
 
     def _receive(self):
         while not self._closing:
