@@ -105,7 +105,8 @@ WEB_RULES = [
 BLOCK_ATTACKER = {"name": "attacker", "action": "deny", "from": "outside", "protocol": "any",
                   "source": f"{ATTACKER.v4}/32"}  # fmt: skip
 BLOCK_CALLERS_MEDIA = {"name": "no-media", "action": "deny", "from": "outside", "protocol": "udp",
-                       "source": f"{topology.CALLER.v4}/32", "source_ports": "4000-4001"}  # fmt: skip
+                       "source": f"{topology.CALLER.v4}/32",
+                       "source_ports": "4000-4001"}  # fmt: skip
 
 
 def test_what_nobody_allows_is_dropped(firewall):

@@ -66,8 +66,8 @@ class RtpEndpoint:
         self.close()
 
     def start(self, peer, interval=INTERVAL):
-        """Streams to peer (address, port) until pause(): a packet now and every 20 ms. With interval
-        0 one after the other, without a pause."""
+        """Streams to peer (address, port) until pause(): a packet now and every 20 ms; with
+        interval 0 one after the other, without a pause."""
         self._peer = peer
         self._interval = interval
         self._sending.set()
