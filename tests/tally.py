@@ -78,7 +78,8 @@ def main():
             remarks.append(f"skipped  {kind:8} {name}: {why_skipped(case)}")
     for kind, counts in by_kind.items():
         print(
-            f"{kind:10} {counts['passed']:5} passed {counts['failed']:4} failed {counts['skipped']:4} skipped"
+            f"{kind:10} {counts['passed']:5} passed {counts['failed']:4} failed"
+            f" {counts['skipped']:4} skipped"
         )
     print("\n".join(remarks))
     print(f"{total['passed']} passed, {total['failed']} failed, {total['skipped']} skipped")

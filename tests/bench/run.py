@@ -119,7 +119,8 @@ def main():
     say(f"{'measure':32} {'count':>7} {'p50 us':>9} {'p99 us':>9} {'max us':>9}")
     for r in results:
         say(
-            f"{r['name']:32} {r['count']:7} {r['p50_us']:9.1f} {r['p99_us']:9.1f} {r['max_us']:9.1f}"
+            f"{r['name']:32} {r['count']:7}"
+            f" {r['p50_us']:9.1f} {r['p99_us']:9.1f} {r['max_us']:9.1f}"
         )
     say(f"written to {RESULTS.relative_to(ROOT)}")
     return 0
