@@ -101,7 +101,10 @@ v1::LadderStep ToMessage(const SipVerdict& verdict) {
   out.set_from(ToMessage(verdict.from));
   out.set_message(verdict.message);
   out.set_verdict(verdict.ActionText());
-  out.set_why(verdict.why.empty() ? std::string(Describe(verdict.reason).meaning) : verdict.why);
+  // A message that just goes its way needs no reason beside it.
+  const SipReasonText& reason = Describe(verdict.reason);
+  const bool routine = verdict.action == SipAction::kForwarded && !reason.is_drop;
+  out.set_why(verdict.why.empty() && !routine ? std::string(reason.meaning) : verdict.why);
   out.set_delay_us(static_cast<double>(verdict.delay_ns) / kNsPerUs);
   *out.mutable_source() = ToMessage(verdict.source);
   *out.mutable_destination() = ToMessage(verdict.destination);

@@ -13,6 +13,7 @@
 #include "common/status_macros.h"
 #include "common/tls/request_header.h"
 #include "common/tls/sm_channel.h"
+#include "common/utf8.h"
 #include "fmt/format.h"
 
 namespace stem {
@@ -21,15 +22,17 @@ namespace {
 constexpr int kServiceUnavailable = 503;
 constexpr int kForbidden = 403;
 
+// SIP may carry any bytes; a proto3 string that is not UTF-8 is refused by whoever parses it, and a
+// caller must not be able to make the security manager look unreachable.
 v1::DecideRequest ToRequest(const CallQuestion& question) {
   v1::DecideRequest request;
-  request.set_call_id(question.call_id);
-  request.set_caller(question.caller);
-  request.set_caller_display(question.caller_display);
-  request.set_request_uri(question.request_uri);
-  request.set_to(question.to);
-  request.set_user_agent(question.user_agent);
-  for (const std::string& codec : question.codecs) request.add_codecs(codec);
+  request.set_call_id(ToValidUtf8(question.call_id));
+  request.set_caller(ToValidUtf8(question.caller));
+  request.set_caller_display(ToValidUtf8(question.caller_display));
+  request.set_request_uri(ToValidUtf8(question.request_uri));
+  request.set_to(ToValidUtf8(question.to));
+  request.set_user_agent(ToValidUtf8(question.user_agent));
+  for (const std::string& codec : question.codecs) request.add_codecs(ToValidUtf8(codec));
   const auto set = [](v1::Endpoint* out, const Endpoint& endpoint) {
     out->set_address(endpoint.address.ToString());
     out->set_port(endpoint.port);

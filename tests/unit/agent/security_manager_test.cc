@@ -167,6 +167,14 @@ TEST_F(SecurityManagerTest, AsksWhatTheCallIsAndTakesTheAnswer) {
   EXPECT_THAT(asked.codecs(), testing::ElementsAre("PCMU/8000"));
 }
 
+TEST_F(SecurityManagerTest, BytesThatAreNoTextDoNotLookLikeAnSmThatIsDown) {
+  sm_.answer.set_verdict(v1::VERDICT_REFUSE);
+  Connect(SmDown::kAccept);
+  const CallDecision decision = Decide("sip:b\xff\xc0ob@example.org");
+  EXPECT_TRUE(decision.from_sm) << decision.why;
+  EXPECT_EQ(decision.kind, CallDecision::Kind::kRefuse);
+}
+
 TEST_F(SecurityManagerTest, EveryVerdict) {
   Connect(SmDown::kRefuse);
   sm_.answer.set_verdict(v1::VERDICT_ACCEPT);
