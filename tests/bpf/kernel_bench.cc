@@ -12,11 +12,17 @@
 namespace stem {
 namespace {
 
-// One command line for ip(8), which reads a script from its standard input.
-constexpr char kTopology[] = R"(ip -batch - <<'END'
+// For ip(8), which reads a script from its standard input. The far ends are mute: multicast reports
+// of theirs would be counted among the packets of a test.
+constexpr char kTopology[] = R"(set -e
+ip -batch - <<'END'
 link set lo up
 link add outside0 address 02:00:00:00:01:01 numrxqueues 2 numtxqueues 2 type veth peer name outside1 address 02:00:00:00:01:02 numrxqueues 2 numtxqueues 2
 link add inside0 address 02:00:00:00:02:01 numrxqueues 2 numtxqueues 2 type veth peer name inside1 address 02:00:00:00:02:02 numrxqueues 2 numtxqueues 2
+END
+echo 1 > /proc/sys/net/ipv6/conf/outside1/disable_ipv6
+echo 1 > /proc/sys/net/ipv6/conf/inside1/disable_ipv6
+ip -batch - <<'END'
 link set outside0 up
 link set outside1 up
 link set inside0 up
