@@ -116,7 +116,7 @@ absl::Status Agent::Run() {
   path_.reset();
   const absl::Status removed = DataPlane::Remove(
       config_.data_plane.name, {config_.data_plane.outside, config_.data_plane.inside});
-  spdlog::info("data plane removed (on_exit: remove)");
+  if (removed.ok()) spdlog::info("data plane removed (on_exit: remove)");
   return served.ok() ? removed : served;
 }
 

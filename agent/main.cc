@@ -10,6 +10,7 @@
 #include "agent/agent.h"
 #include "agent/config.h"
 #include "agent/instance_lock.h"
+#include "common/tls/grpc_log.h"
 #include "common/version.h"
 
 namespace stem {
@@ -59,6 +60,7 @@ int Serve(AgentConfig config) {
   sigaddset(&blocked, SIGINT);
   pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
   signal(SIGPIPE, SIG_IGN);
+  SendGrpcLogToSpdlog();
   // Before anything changes in the kernel: an agent that may not ask the security manager would
   // only be in the way there.
   const absl::StatusOr<TlsIdentity> identity =

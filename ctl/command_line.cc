@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "CLI/CLI.hpp"
+#include "common/version.h"
 #include "ctl/commands/choice.h"
 #include "ctl/commands/commands.h"
 #include "ctl/session.h"
@@ -42,7 +43,7 @@ void AddGlobalOptions(CLI::App& app, GlobalOptions* options) {
           {{"auto", Colour::kAuto}, {"always", Colour::kAlways}, {"never", Colour::kNever}}))
       ->type_name("WHEN");
   app.add_flag("--ascii", options->ascii, "No line drawing characters");
-  app.set_version_flag("--version", "stemctl " STEM_VERSION);
+  app.set_version_flag("--version", std::string("stemctl ") + kVersion);
 }
 
 }  // namespace

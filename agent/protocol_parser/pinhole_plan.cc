@@ -100,7 +100,8 @@ void PinholePlan::AddOffer(const MediaOffer& offer, const AgreedSession* current
     for (unsigned pair = 0; pair < stream.port_pairs; ++pair) {
       flow.destination = Shift(stream.rtp, pair);
       flow.media = stream.rtcp_mux ? STEM_MEDIA_RTP_RTCP : STEM_MEDIA_RTP;
-      if (stream.receives() && Allowed(stream.media, flow.destination)) Add(flow, rank);
+      if (!Allowed(stream.media, flow.destination)) continue;  // nor for its RTCP
+      if (stream.receives()) Add(flow, rank);
       if (!stream.rtcp) continue;
       flow.destination = Shift(*stream.rtcp, pair);
       flow.media = STEM_MEDIA_RTCP;
@@ -121,7 +122,8 @@ void PinholePlan::AddStreamPair(const MediaStream& receiver, const MediaStream& 
     flow.destination = Shift(receiver.rtp, pair);
     flow.peer = Shift(sender.rtp, pair);
     flow.media = mux ? STEM_MEDIA_RTP_RTCP : STEM_MEDIA_RTP;
-    if (Allowed(receiver.media, flow.destination)) Add(flow, rank);
+    if (!Allowed(receiver.media, flow.destination)) continue;  // nor for its RTCP
+    Add(flow, rank);
     if (mux || !receiver.rtcp || !sender.rtcp) continue;
     flow.destination = Shift(*receiver.rtcp, pair);
     flow.peer = Shift(*sender.rtcp, pair);
