@@ -77,11 +77,13 @@ def firewall(session_site, request):
     if not session_site.sm.running:
         session_site.start_sm()
     marker = request.node.get_closest_marker("agent")
+    before = list(session_site.lab.services)
     try:
         session_site.start_agent(**(marker.kwargs if marker else {}))
         yield session_site
     finally:
         session_site.stop()
+        session_site.lab.end_all_but([*before, session_site.sm])
 
 
 @pytest.fixture

@@ -53,10 +53,16 @@ def test_baresip_calls_baresip(firewall, captures):
     caller.hang_up()
     firewall.wait_until_no_pinholes()
     outside, inside = (capture.stop() for capture in captures)
-    for source in (topology.CALLER.v4, topology.ALICE.v4):
-        assert [p.sequence for p in outside if p.is_rtp and p.source == source] == [
-            p.sequence for p in inside if p.is_rtp and p.source == source
-        ]
+    for source, near, far in (
+        (topology.CALLER.v4, outside, inside),
+        (topology.ALICE.v4, inside, outside),
+    ):
+        sent = [p.sequence for p in near if p.is_rtp and p.source == source]
+        arrived = [p.sequence for p in far if p.is_rtp and p.source == source]
+        # What a phone sends while the hang-up is under way may meet a closed pinhole; a packet each
+        # 20 ms, two of them at the most.
+        assert arrived == sent[: len(arrived)]
+        assert len(sent) - len(arrived) <= 2
     callee.hang_up()
 
 

@@ -87,6 +87,13 @@ class Lab:
         self.services.append(service)
         return service
 
+    def end_all_but(self, keep):
+        """Kills every service that is not in `keep`: what a failed test left running must not fail
+        the next one, too."""
+        for service in [s for s in self.services if s not in keep]:
+            service.kill()
+            self.services.remove(service)
+
     def wait_for_listener(self, side, address, port, protocol="udp", timeout=10.0):
         """Waits until something listens there."""
         argv = ["ss", "-H", "-ln", f"--{protocol}", f"src {topology.bracketed(address)}:{port}"]
