@@ -132,6 +132,9 @@ absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& path) {
   root.Required("name", config.data_plane.name, Name{});
   ReadInterfaces(root.Section("interfaces"), config.data_plane);
   ReadSignalling(root.Section("signalling"), config);
+  if (config.tun == config.data_plane.outside || config.tun == config.data_plane.inside) {
+    root.Section("signalling").At("tun").Error("is one of the interfaces", "a name of its own");
+  }
   ReadSecurityManager(root.Section("security_manager"), config.security_manager);
   config.data_plane.rules = ReadStaticRules(root);
   root.Optional("default_policy", config.data_plane.default_pass,

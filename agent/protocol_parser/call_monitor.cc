@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/hash/hash.h"
 #include "absl/random/random.h"
 #include "agent/protocol_parser/call_monitor_core.h"
 #include "agent/protocol_parser/sip_grammar.h"
@@ -97,18 +98,34 @@ void CallMonitor::Core::HandleRefused(Passage& passage, Screened& screened) {
 void CallMonitor::Core::HandleRequest(Passage& passage, const SipMessage& message,
                                       Datagram& datagram) {
   if (message.method() == "ACK") return HandleAck(passage, message);
+  passage.fingerprint = absl::HashOf(datagram.payload, datagram.destination);
+  const std::string key = TransactionKey(message, message.method(), passage.datagram.from);
+  Judge(passage, message, datagram, key);
+  // From now on only the same bytes to the same place are a retransmission of it.
+  Transaction* transaction = transactions_.Find(key);
+  if (transaction != nullptr && transaction->fingerprint == 0) {
+    transaction->fingerprint = passage.fingerprint;
+  }
+}
+
+void CallMonitor::Core::Judge(Passage& passage, const SipMessage& message, Datagram& datagram,
+                              const std::string& key) {
   if (message.method() == "CANCEL") return HandleCancel(passage, message);
-  std::string key = TransactionKey(message, message.method(), passage.datagram.from);
   if (const LocalAnswers::Given* given = answers_.Find(key)) return AnswerAgain(passage, *given);
   if (Transaction* known = transactions_.Find(key)) return HandleRetransmission(passage, *known);
   if (message.method() == "INVITE" && message.to().tag.empty()) {
-    return HandleInitialInvite(passage, message, datagram, std::move(key));
+    return HandleInitialInvite(passage, message, datagram, key);
   }
-  HandleOtherRequest(passage, message, std::move(key));
+  HandleOtherRequest(passage, message, key);
 }
 
 void CallMonitor::Core::HandleRetransmission(Passage& passage, Transaction& transaction) {
   Attach(passage, transaction.call);
+  // A client repeats the very same request (RFC 3261, 17.1.1.2 and 17.1.2.2). Another one under the
+  // same branch would go past every judgement.
+  if (transaction.fingerprint != 0 && transaction.fingerprint != passage.fingerprint) {
+    return Drop(passage, SipReason::transaction_reused);
+  }
   if (transaction.deadline_ns != 0) {
     transactions_.ExpireAt(transaction, passage.now_ns + Nanoseconds(config_.timeouts.transaction));
   }

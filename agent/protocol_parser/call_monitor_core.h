@@ -43,9 +43,10 @@ class CallMonitor::Core {
     const Datagram& datagram;
     std::string summary;
     uint64_t now_ns = 0;
-    Call* call = nullptr;   // set as soon as it is known
-    Call* ended = nullptr;  // instead, when the call it belongs to is over
-    bool asked = false;     // a decision was waited for
+    Call* call = nullptr;      // set as soon as it is known
+    Call* ended = nullptr;     // instead, when the call it belongs to is over
+    bool asked = false;        // a decision was waited for
+    uint64_t fingerprint = 0;  // of a request: its bytes and its destination
   };
   // Why a message is refused, and with what.
   struct Refusal {
@@ -71,6 +72,8 @@ class CallMonitor::Core {
 
   void HandleRefused(Passage& passage, Screened& screened);
   void HandleRequest(Passage& passage, const SipMessage& message, Datagram& datagram);
+  void Judge(Passage& passage, const SipMessage& message, Datagram& datagram,
+             const std::string& key);
   void HandleRetransmission(Passage& passage, Transaction& transaction);
 
   // New calls.

@@ -64,6 +64,12 @@ void CallMonitor::Core::HandleInDialog(Passage& passage, const SipMessage& messa
                                        const Membership& member, std::string key) {
   Call& call = *member.call;
   passage.call = &call;
+  // Whoever knows a call's tags may not use them to reach any port of any host inside.
+  const Endpoint& destination = passage.datagram.destination;
+  if (passage.datagram.from == STEM_SIDE_OUTSIDE && !IsSignallingPort(destination.port) &&
+      destination != call.caller_signalling && destination != call.callee_signalling) {
+    return Drop(passage, SipReason::not_signalling_port);
+  }
   Dialog* dialog = call.FindDialog(member.callee_tag);
   if (dialog == nullptr) {
     Answer(passage, message.head(), {{.status = 481}, SipReason::wrong_dialog, ""});

@@ -19,6 +19,12 @@ bool SameGrant(const PinholeGrant& a, const PinholeGrant& b) {
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }
 
+// Where the party that named the destination of `key` signals from.
+IpAddress SignallingOf(const Call& call, const PinholeKey& key) {
+  const bool caller = call.key.origin != key.from;
+  return (caller ? call.caller_signalling : call.callee_signalling).address;
+}
+
 }  // namespace
 
 std::string CallPinholes::Change::Text() const {
@@ -108,6 +114,15 @@ bool CallPinholes::MayTake(Call& call, const PinholeKey& key, uint64_t now_ns, C
     change.refused.Update(present.status());
     change.notes.push_back(fmt::format("no pinhole for {}: {}", key.destination.ToString(),
                                        Message(present.status())));
+    return false;
+  }
+  // An established call loses nothing to a stranger who names its port: only whoever signals from
+  // where its own party does may have restarted and forgotten it.
+  if (owner->second->state == CallState::kEstablished &&
+      SignallingOf(*owner->second, key) != SignallingOf(call, key)) {
+    Count(CallEvent::pinholes_in_use);
+    change.notes.push_back(fmt::format("no pinhole for {}: call {:016x} has it",
+                                       key.destination.ToString(), owner->second->id));
     return false;
   }
   if (present->has_value()) {

@@ -44,7 +44,8 @@ namespace stem {
   X(request_without_call, 1, "BYE, re-INVITE, UPDATE, PRACK, INFO or REFER for no known call")   \
   X(wrong_dialog, 1, "request whose tags belong to no dialog of its call")                       \
   X(cseq_backwards, 1, "request with a CSeq number lower than its dialog has seen")              \
-  X(not_signalling_port, 1, "request outside a dialog to a port that is not for signalling")
+  X(transaction_reused, 1, "another request under the branch of one that has passed")            \
+  X(not_signalling_port, 1, "request to a port that is not for signalling")
 
 enum class SipReason : uint8_t {
 #define STEM_SIP_REASON_ENUM(name, is_drop, meaning) name,

@@ -44,6 +44,7 @@ struct Transaction {
   std::string callee_tag;            // kInDialog: of the dialog
   Party requester = Party::kCaller;  // kInDialog
   bool offer_known = true;           // false: an earlier agent saw what its request offered
+  uint64_t fingerprint = 0;          // bytes and destination of its request; 0: not seen yet
   uint64_t deadline_ns = 0;          // of the DeadlineQueue
 };
 

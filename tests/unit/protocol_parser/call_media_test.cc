@@ -437,6 +437,19 @@ TEST_F(CallMedia, APinholeOfASilentCallIsTakenOver) {
                                   "203.0.113.10:4001 from inside, any, rtcp"));
 }
 
+TEST_F(CallMedia, APinholeOfAnEstablishedCallIsNotForAStranger) {
+  TestCall first = FromOutside("first@test");
+  Establish(first);
+  Pass(seconds(10));
+  Datagram thief = FromOutside("thief@test").FromCaller("INVITE", {.body = Sdp(alice).Text()});
+  thief.source.address = *IpAddress::Parse("203.0.113.66");
+  Send(thief);
+  decisions.Accept();
+  EXPECT_EQ(Counted(CallEvent::pinholes_taken_over), 0u);
+  EXPECT_EQ(Counted(CallEvent::pinholes_in_use), 2u);
+  EXPECT_THAT(Open(), ElementsAreArray(BothWays()));
+}
+
 TEST_F(CallMedia, APinholeThatCannotBeClosedIsTriedAgain) {
   TestCall call = FromOutside();
   Establish(call);

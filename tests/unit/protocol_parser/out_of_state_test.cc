@@ -178,13 +178,47 @@ TEST_F(OutOfState, RequestsOutsideDialogsToOtherPortsAreDropped) {
   EXPECT_THAT(Happened(), IsEmpty());
 }
 
-TEST_F(OutOfState, RequestsInsideDialogsMayGoToAnyPort) {
+// Who knows a call's tags must not reach any port inside with them.
+TEST_F(OutOfState, RequestsInsideDialogsGoToSignallingPortsOnly) {
   TestCall call = FromOutside();
   Establish(call);
-  call.callee.signalling.port = 15060;  // its Contact
+  call.callee.signalling.port = 15060;
   Happened();
   Send(call.FromCaller("INFO"));
-  EXPECT_THAT(Happened(), ElementsAre("forward INFO"));
+  EXPECT_THAT(Happened(), IsEmpty());
+  EXPECT_EQ(LastReason(), SipReason::not_signalling_port);
+}
+
+// A "retransmission" with another content or to another place would pass unjudged.
+TEST_F(OutOfState, AnotherRequestUnderAKnownBranchIsDropped) {
+  const TestCall call = FromOutside();
+  const Datagram invite = call.FromCaller("INVITE", {.body = Sdp(alice).Text()});
+  Send(invite);
+  decisions.Accept();
+  Happened();
+  Send(invite);
+  EXPECT_THAT(Happened(), ElementsAre("forward INVITE")) << "the same bytes are a retransmission";
+  Datagram other = invite;
+  other.payload.replace(other.payload.find("sip:"), 4, "sip:x");
+  Send(other);
+  EXPECT_EQ(LastReason(), SipReason::transaction_reused);
+  Datagram elsewhere = invite;
+  elsewhere.destination.port = 53;
+  Send(elsewhere);
+  EXPECT_EQ(LastReason(), SipReason::transaction_reused);
+  EXPECT_THAT(Happened(), IsEmpty());
+}
+
+TEST_F(OutOfState, AnotherRequestUnderTheBranchOfAnOptionsIsDropped) {
+  const TestCall call = FromOutside();
+  const Datagram options = call.FromCaller("OPTIONS", {.to_tag = ""});
+  Send(options);
+  EXPECT_THAT(Happened(), ElementsAre("forward OPTIONS"));
+  Datagram elsewhere = options;
+  elsewhere.destination.port = 53;
+  Send(elsewhere);
+  EXPECT_EQ(LastReason(), SipReason::transaction_reused);
+  EXPECT_THAT(Happened(), IsEmpty());
 }
 
 TEST_F(OutOfState, Rfc2543ElementsWithoutBranchesWork) {
