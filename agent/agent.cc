@@ -23,10 +23,29 @@ absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(AgentConfig config) {
   std::unique_ptr<Agent> agent(new Agent(std::move(config)));
   ASSIGN_OR_RETURN(agent->lock_, LockInstance(agent->config_.RunDirectory()));
   ASSIGN_OR_RETURN(agent->loop_, EventLoop::Make(agent->config_.posted_closures));
-  RETURN_IF_ERROR(agent->OpenKernel());
-  RETURN_IF_ERROR(agent->StartJudgement());
-  RETURN_IF_ERROR(agent->WatchSignals());
+  if (const absl::Status opened = agent->Open(); !opened.ok()) {
+    agent->TakeDownWhatIsNew();
+    return opened;
+  }
   return agent;
+}
+
+absl::Status Agent::Open() {
+  RETURN_IF_ERROR(OpenKernel());
+  RETURN_IF_ERROR(StartJudgement());
+  return WatchSignals();
+}
+
+// A start that fails must not leave a firewall without an agent where there was none. What an
+// earlier agent left, with its calls, stays.
+void Agent::TakeDownWhatIsNew() {
+  if (!plane_ || plane_->adopted()) return;
+  const DataPlaneConfig& plane = config_.data_plane;
+  path_.reset();
+  if (const absl::Status removed = DataPlane::Remove(plane.name, {plane.outside, plane.inside});
+      !removed.ok()) {
+    spdlog::error("the data plane stays in the kernel: {}", removed.ToString());
+  }
 }
 
 absl::Status Agent::OpenKernel() {

@@ -33,6 +33,8 @@ class Agent {
 
  private:
   explicit Agent(AgentConfig config) : config_(std::move(config)) {}
+  absl::Status Open();
+  void TakeDownWhatIsNew();
   absl::Status OpenKernel();
   absl::Status StartJudgement();
   absl::Status WatchSignals();

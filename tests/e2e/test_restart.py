@@ -178,3 +178,15 @@ def test_a_second_agent_of_the_same_name_is_refused(firewall):
         or "already" in done.stdout + done.stderr
     )
     assert firewall.agent.running and firewall.status()["pid"] == firewall.agent.pid
+
+
+def test_a_start_that_fails_leaves_nothing(session_site):
+    """No TUN device can be had after XDP is attached: the firewall is as open as it was before."""
+    config = session_site.write_agent_config(signalling={"tun": "lo"})
+    done = session_site.lab.run(
+        "firewall", [BINARIES / "stem-agent", "--config", config], check=False
+    )
+    assert done.returncode == 1
+    assert "TUN device lo" in done.stderr
+    assert xdp_attached(session_site.lab) == set()
+    assert not session_site.lab.pin_directory.exists()
