@@ -42,6 +42,14 @@ v1::DecideRequest ToRequest(const CallQuestion& question) {
   return request;
 }
 
+// gRPC 1.51 may free its shared callback queue twice when the last channel that used it goes (seen
+// under AddressSanitizer, inside grpc_cq_internal_unref). So the first one, an agent's only one,
+// stays until the process ends.
+void KeepFirst(const std::shared_ptr<grpc::Channel>& channel) {
+  static const auto* const kept = new std::shared_ptr<grpc::Channel>(channel);
+  (void)kept;
+}
+
 // nullopt for a verdict this version does not know.
 std::optional<CallDecision> FromResponse(const v1::DecideResponse& response) {
   CallDecision decision;
@@ -93,6 +101,7 @@ absl::StatusOr<std::unique_ptr<SecurityManager>> SecurityManager::Connect(
     SecurityManagerOptions options) {
   ASSIGN_OR_RETURN(const std::shared_ptr<grpc::Channel> channel,
                    MakeSmChannel(options.tls, Role::kFirewall, options.address.ToString()));
+  KeepFirst(channel);
   return std::unique_ptr<SecurityManager>(new SecurityManager(std::move(options), channel));
 }
 
