@@ -10,14 +10,13 @@
 #include <sys/vfs.h>
 #include <xdp/libxdp.h>
 
-#include <algorithm>
 #include <filesystem>
 
 #include "agent/dataplane/errno_status.h"
 #include "agent/dataplane/interface_queues.h"
+#include "agent/dataplane/pipeline.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
-#include "stem_pipeline.skel.h"
 #include "stem_root.skel.h"
 
 namespace stem {
@@ -25,11 +24,6 @@ namespace {
 
 constexpr char kBpffs[] = "/sys/fs/bpf";
 constexpr char kRootPin[] = "root";
-
-struct PipelineDestroyer {
-  void operator()(stem_pipeline* skeleton) const { stem_pipeline__destroy(skeleton); }
-};
-using PipelinePtr = std::unique_ptr<stem_pipeline, PipelineDestroyer>;
 
 absl::Status CheckBpffs() {
   struct statfs fs {};
@@ -40,69 +34,6 @@ absl::Status CheckBpffs() {
                     kBpffs, kBpffs));
   }
   return absl::OkStatus();
-}
-
-// A pinned map keeps its size for life; libbpf would only say EINVAL.
-absl::Status CheckPinnedMap(const bpf_map* map, const std::string& directory) {
-  const std::string path = fmt::format("{}/{}", directory, bpf_map__name(map));
-  const UniqueFd pinned(bpf_obj_get(path.c_str()));
-  if (!pinned.valid()) {
-    if (errno == ENOENT) return absl::OkStatus();
-    return ErrnoStatus(errno, fmt::format("opening pinned map {}", path));
-  }
-  bpf_map_info info{};
-  uint32_t length = sizeof(info);
-  if (bpf_obj_get_info_by_fd(pinned.get(), &info, &length) != 0) {
-    return ErrnoStatus(errno, fmt::format("reading pinned map {}", path));
-  }
-  constexpr char kAdvice[] =
-      "or end the calls and run `stem-agent --config FILE --remove` before starting";
-  if (info.max_entries != bpf_map__max_entries(map)) {
-    return absl::FailedPreconditionError(fmt::format(
-        "{} holds {} entries and live calls may be in it, the configuration asks for {}: set it "
-        "back, {}",
-        path, info.max_entries, bpf_map__max_entries(map), kAdvice));
-  }
-  if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
-      info.value_size != bpf_map__value_size(map)) {
-    return absl::FailedPreconditionError(fmt::format(
-        "{} was made by another version of stem-agent: start that one, {}", path, kAdvice));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<PipelinePtr> LoadPipeline(const DataPlaneConfig& config,
-                                         const std::string& directory, unsigned outside,
-                                         unsigned inside) {
-  LIBBPF_OPTS(bpf_object_open_opts, options, .pin_root_path = directory.c_str());
-  PipelinePtr skeleton(stem_pipeline__open_opts(&options));
-  if (skeleton == nullptr) return ErrnoStatus(errno, "opening the pipeline program");
-
-  skeleton->rodata->outside_ifindex = outside;
-  skeleton->rodata->inside_ifindex = inside;
-  skeleton->rodata->default_pass = config.default_pass;
-  skeleton->rodata->agent_down_pass = config.agent_down_pass;
-  skeleton->rodata->rule_count = static_cast<uint32_t>(config.rules.size());
-  skeleton->rodata->events_per_second = config.events_per_second;
-  std::fill_n(skeleton->rodata->sip_ports, STEM_MAX_SIP_PORTS, 0);
-  std::copy(config.sip_ports.begin(), config.sip_ports.end(), skeleton->rodata->sip_ports);
-  bpf_map__set_max_entries(skeleton->maps.calls, config.max_calls);
-  bpf_map__set_max_entries(skeleton->maps.pinholes, config.max_pinholes);
-
-  bpf_map* map = nullptr;
-  bpf_object__for_each_map(map, skeleton->obj) {
-    if (bpf_map__pin_path(map) != nullptr) RETURN_IF_ERROR(CheckPinnedMap(map, directory));
-  }
-  if (const int error = stem_pipeline__load(skeleton.get()); error != 0) {
-    return ErrnoStatus(error, "loading the pipeline program (the kernel's reason is in the log)");
-  }
-  for (uint32_t i = 0; i < config.rules.size(); ++i) {
-    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.rules), &i, &config.rules[i], BPF_ANY) !=
-        0) {
-      return ErrnoStatus(errno, fmt::format("writing static rule {}", i + 1));
-    }
-  }
-  return skeleton;
 }
 
 // The root pinned by an earlier agent, or a new one, not loaded yet: libxdp loads it when it
@@ -216,13 +147,7 @@ absl::StatusOr<DataPlane> DataPlane::Open(const DataPlaneConfig& config) {
       return ErrnoStatus(errno, fmt::format("making {}", path));
     }
   }
-  ASSIGN_OR_RETURN(const PipelinePtr pipeline,
-                   LoadPipeline(config, directory, outside.index, inside.index));
-  const uint32_t slot = 0;
-  const int program = bpf_program__fd(pipeline->progs.stem_pipeline);
-  if (bpf_map_update_elem(bpf_map__fd(pipeline->maps.pipeline), &slot, &program, BPF_ANY) != 0) {
-    return ErrnoStatus(errno, "putting the pipeline into slot 0");
-  }
+  RETURN_IF_ERROR(plane.Reload(config));
   RETURN_IF_ERROR(AttachRoot(directory, plane.interfaces_));
 
   ASSIGN_OR_RETURN(plane.pinholes_, OpenPin(directory, "pinholes"));
@@ -231,6 +156,18 @@ absl::StatusOr<DataPlane> DataPlane::Open(const DataPlaneConfig& config) {
   ASSIGN_OR_RETURN(plane.xsks_, OpenPin(directory, "xsks"));
   ASSIGN_OR_RETURN(plane.events_, OpenPin(directory, "events"));
   return plane;
+}
+
+absl::Status DataPlane::Reload(const DataPlaneConfig& config) {
+  ASSIGN_OR_RETURN(
+      const PipelinePtr pipeline,
+      LoadPipeline(config, PinDirectory(config.name), interfaces_[0].index, interfaces_[1].index));
+  const uint32_t slot = 0;
+  const int program = bpf_program__fd(pipeline->progs.stem_pipeline);
+  if (bpf_map_update_elem(bpf_map__fd(pipeline->maps.pipeline), &slot, &program, BPF_ANY) != 0) {
+    return ErrnoStatus(errno, "putting the pipeline into slot 0");
+  }
+  return absl::OkStatus();
 }
 
 absl::Status DataPlane::Remove(const std::string& name,

@@ -10,25 +10,11 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/dataplane/data_plane_config.h"
 #include "agent/dataplane/unique_fd.h"
-#include "agent/dataplane/xdp_attachment.h"
 #include "bpf/stem_abi.h"
 
 namespace stem {
-
-struct DataPlaneConfig {
-  std::string name;     // instance: pins lie under /sys/fs/bpf/stem/NAME
-  std::string outside;  // interface names
-  std::string inside;
-  XdpMode mode = XdpMode::kNative;
-  std::vector<uint16_t> sip_ports;  // 1 to STEM_MAX_SIP_PORTS
-  bool agent_down_pass = false;
-  bool default_pass = false;
-  uint32_t max_calls = 0;
-  uint32_t max_pinholes = 0;
-  uint32_t events_per_second = 100;  // per CPU
-  std::vector<stem_rule> rules;      // at most STEM_MAX_RULES
-};
 
 struct InterfaceState {
   std::string name;
@@ -47,6 +33,11 @@ class DataPlane {
   // FAILED_PRECONDITION with the command that mends it when bpffs is missing, a foreign XDP program
   // is in the way, or pinned maps have another size or layout. On failure an older pipeline stays.
   static absl::StatusOr<DataPlane> Open(const DataPlaneConfig& config);
+
+  // Puts a pipeline for another configuration of the same instance into slot 0: same name,
+  // interfaces and table sizes. Every packet meets the old pipeline or the new one; on failure the
+  // old one stays.
+  absl::Status Reload(const DataPlaneConfig& config);
 
   // Detaches from both interfaces and unpins everything of `name`. OK when there is nothing.
   static absl::Status Remove(const std::string& name, const std::vector<std::string>& interfaces);
