@@ -10,6 +10,7 @@
 #include "common/status_macros.h"
 #include "fmt/format.h"
 #include "sm/field_rules.h"
+#include "sm/instruction_record.h"
 #include "sm/spam_key.h"
 #include "sm/user_record.h"
 
@@ -22,6 +23,8 @@ int64_t UnixMilliseconds() {
   const auto now = std::chrono::system_clock::now().time_since_epoch();
   return std::chrono::duration_cast<std::chrono::milliseconds>(now).count();
 }
+
+std::string UserText(const v1::User& user) { return fmt::format("user {}", user.name()); }
 
 }  // namespace
 
@@ -45,8 +48,8 @@ AdminService::Unary* AdminService::Answer(Context* context, const Request& reque
   return reactor;
 }
 
-void AdminService::UserChanged(const Peer& peer, const char* done, const v1::User& user) {
-  spdlog::info("administrator {} {} user {}", peer.identity, done, user.name());
+void AdminService::PolicyChanged(const Peer& peer, const char* done, const std::string& what) {
+  spdlog::info("administrator {} {} {}", peer.identity, done, what);
   parts_.feed->PolicyChanged();
 }
 
@@ -75,7 +78,7 @@ AdminService::Unary* AdminService::AddUser(Context* context, const v1::PutUserRe
   return Answer(context, *request, response, [&](const Peer& peer) -> absl::StatusOr<v1::User> {
     ASSIGN_OR_RETURN(UserRecord record, ToUserRecord(request->user(), parts_.domains));
     RETURN_IF_ERROR(parts_.store->AddUser(record));
-    UserChanged(peer, "added", record.user);
+    PolicyChanged(peer, "added", UserText(record.user));
     return std::move(record.user);
   });
 }
@@ -85,7 +88,7 @@ AdminService::Unary* AdminService::SetUser(Context* context, const v1::PutUserRe
   return Answer(context, *request, response, [&](const Peer& peer) -> absl::StatusOr<v1::User> {
     ASSIGN_OR_RETURN(UserRecord record, ToUserRecord(request->user(), parts_.domains));
     RETURN_IF_ERROR(parts_.store->SetUser(record));
-    UserChanged(peer, "changed", record.user);
+    PolicyChanged(peer, "changed", UserText(record.user));
     return std::move(record.user);
   });
 }
@@ -117,7 +120,7 @@ AdminService::Unary* AdminService::RemoveUser(Context* context, const v1::GetUse
   return Answer(context, *request, response, [&](const Peer& peer) -> absl::StatusOr<v1::User> {
     RETURN_IF_ERROR(CheckUserName("name", request->name()));
     ASSIGN_OR_RETURN(v1::User user, parts_.store->RemoveUser(request->name()));
-    UserChanged(peer, "removed", user);
+    PolicyChanged(peer, "removed", UserText(user));
     return user;
   });
 }
@@ -163,6 +166,47 @@ AdminService::Unary* AdminService::RemoveSpam(Context* context,
                   spdlog::info("administrator {} removed spam entry {}: {}", peer.identity,
                                entry.id(), SpamText(entry));
                   return entry;
+                });
+}
+
+AdminService::Unary* AdminService::PutInstruction(Context* context,
+                                                  const v1::PutInstructionRequest* request,
+                                                  v1::Instruction* response) {
+  return Answer(
+      context, *request, response, [&](const Peer& peer) -> absl::StatusOr<v1::Instruction> {
+        const int64_t now = UnixMilliseconds();
+        ASSIGN_OR_RETURN(const InstructionRecord record,
+                         ToInstructionRecord(request->instruction(), now));
+        ASSIGN_OR_RETURN(v1::Instruction stored, parts_.store->PutInstruction(record, now));
+        PolicyChanged(peer, "instructs:", InstructionText(stored));
+        return stored;
+      });
+}
+
+AdminService::Unary* AdminService::ListInstructions(Context* context,
+                                                    const v1::ListInstructionsRequest* request,
+                                                    v1::ListInstructionsResponse* response) {
+  return Answer(context, *request, response,
+                [&](const Peer&) -> absl::StatusOr<v1::ListInstructionsResponse> {
+                  ASSIGN_OR_RETURN(std::vector<v1::Instruction> instructions,
+                                   parts_.store->ListInstructions());
+                  v1::ListInstructionsResponse list;
+                  for (v1::Instruction& instruction : instructions) {
+                    *list.add_instructions() = std::move(instruction);
+                  }
+                  return list;
+                });
+}
+
+AdminService::Unary* AdminService::RemoveInstruction(Context* context,
+                                                     const v1::RemoveInstructionRequest* request,
+                                                     v1::Instruction* response) {
+  return Answer(context, *request, response,
+                [&](const Peer& peer) -> absl::StatusOr<v1::Instruction> {
+                  ASSIGN_OR_RETURN(v1::Instruction instruction,
+                                   parts_.store->RemoveInstruction(request->id()));
+                  PolicyChanged(peer, "takes back:", InstructionText(instruction));
+                  return instruction;
                 });
 }
 

@@ -39,14 +39,19 @@ class AdminService : public v1::Admin::CallbackService {
   Unary* AddSpam(Context*, const v1::AddSpamRequest*, v1::SpamEntry*) override;
   Unary* ListSpam(Context*, const v1::ListSpamRequest*, v1::ListSpamResponse*) override;
   Unary* RemoveSpam(Context*, const v1::RemoveSpamRequest*, v1::SpamEntry*) override;
+  Unary* PutInstruction(Context*, const v1::PutInstructionRequest*, v1::Instruction*) override;
+  Unary* ListInstructions(Context*, const v1::ListInstructionsRequest*,
+                          v1::ListInstructionsResponse*) override;
+  Unary* RemoveInstruction(Context*, const v1::RemoveInstructionRequest*,
+                           v1::Instruction*) override;
 
  private:
   // Checks the caller, runs `work(peer)`, and finishes the RPC with its result.
   template <typename Request, typename Response, typename Work>
   Unary* Answer(Context* context, const Request& request, Response* response, const Work& work);
 
-  // After a user was written: tells the firewalls, and leaves a line in the log.
-  void UserChanged(const Peer& peer, const char* done, const v1::User& user);
+  // After something that firewalls keep was written: tells them, and leaves a line in the log.
+  void PolicyChanged(const Peer& peer, const char* done, const std::string& what);
 
   const AdminServiceParts parts_;
   const int64_t started_unix_ms_;

@@ -51,6 +51,7 @@ void ReadLimits(const ConfigSection& limits, SmConfig& config) {
                   Integer{1, 10'000});
   limits.Optional("firewalls", config.server.firewalls, Integer{1, 10'000});
   limits.Optional("users", config.store.users, Integer{1, 10'000'000});
+  limits.Optional("instructions", config.store.instructions, Integer{1, 1'000'000});
   limits.Optional("spam_entries", config.store.spam_entries, Integer{1, 10'000'000});
 }
 

@@ -50,6 +50,9 @@ void PolicyFeed::Adopt(PolicyContents contents) {
   auto snapshot = std::make_shared<v1::WatchResponse>();
   snapshot->set_version(fmt::format("{}", contents.revision));
   for (std::string& key : contents.accepting) snapshot->add_known_users(std::move(key));
+  for (v1::Instruction& instruction : contents.instructions) {
+    *snapshot->add_instructions() = std::move(instruction);
+  }
   revision_ = contents.revision;
   current_ = std::move(snapshot);
 }

@@ -59,8 +59,19 @@ CREATE UNIQUE INDEX spam_key ON spam (key, ifnull(user, ''));
 CREATE INDEX spam_user ON spam (user);
 )sql";
 
+// What an instruction says is kept as the protocol says it, in JSON: the store looks at key and
+// time only.
+constexpr const char* kVersion2 = R"sql(
+CREATE TABLE instructions (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  key TEXT NOT NULL UNIQUE,
+  until_unix_ms INTEGER NOT NULL,
+  message TEXT NOT NULL
+) STRICT;
+)sql";
+
 // Entry i leads from version i to i + 1.
-constexpr std::array<const char*, 1> kUpgrades = {kVersion1};
+constexpr std::array<const char*, 2> kUpgrades = {kVersion1, kVersion2};
 
 }  // namespace
 

@@ -6,6 +6,7 @@
 
 #include "common/status_macros.h"
 #include "fmt/format.h"
+#include "sm/store/sqlite_instructions.h"
 #include "sm/store/sqlite_schema.h"
 
 namespace stem {
@@ -128,7 +129,7 @@ absl::Status SqliteStore::AddUser(const UserRecord& record) {
   RETURN_IF_ERROR(inserted);
   RETURN_IF_ERROR(WriteAddresses(record));
   RETURN_IF_ERROR(CheckForwards(record));
-  return FinishUserChange(transaction);
+  return FinishPolicyChange(transaction);
 }
 
 absl::Status SqliteStore::SetUser(const UserRecord& record) {
@@ -148,7 +149,7 @@ absl::Status SqliteStore::SetUser(const UserRecord& record) {
   }
   RETURN_IF_ERROR(WriteAddresses(record));
   RETURN_IF_ERROR(CheckForwards(record));
-  return FinishUserChange(transaction);
+  return FinishPolicyChange(transaction);
 }
 
 absl::Status SqliteStore::WriteAddresses(const UserRecord& record) {
@@ -199,7 +200,7 @@ absl::Status SqliteStore::CheckForwards(const UserRecord& record) {
                   record.user.forward_to(), record.user.name()));
 }
 
-absl::Status SqliteStore::FinishUserChange(SqliteTransaction& transaction) {
+absl::Status SqliteStore::FinishPolicyChange(SqliteTransaction& transaction) {
   RETURN_IF_ERROR(writer_.database->Execute("UPDATE policy SET revision = revision + 1"));
   return transaction.Commit();
 }
@@ -211,7 +212,7 @@ absl::StatusOr<v1::User> SqliteStore::RemoveUser(std::string_view name) {
   ASSIGN_OR_RETURN(v1::User user, ReadUser(database, name));
   ASSIGN_OR_RETURN(SqliteQuery remove, database.Query("DELETE FROM users WHERE name = ?"));
   RETURN_IF_ERROR(remove.Bind(name).Run());
-  RETURN_IF_ERROR(FinishUserChange(transaction));
+  RETURN_IF_ERROR(FinishPolicyChange(transaction));
   return user;
 }
 
@@ -358,9 +359,11 @@ absl::StatusOr<PolicyContents> SqliteStore::LoadPolicy() {
   select.Bind(int64_t{v1::INCOMING_CALLS_ACCEPT});
   for (;;) {
     ASSIGN_OR_RETURN(const bool row, select.Step());
-    if (!row) return contents;
+    if (!row) break;
     contents.accepting.push_back(select.Text(0));
   }
+  ASSIGN_OR_RETURN(contents.instructions, ReadInstructions(database));
+  return contents;
 }
 
 absl::StatusOr<StoreCounts> SqliteStore::Count() {

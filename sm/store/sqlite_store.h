@@ -30,6 +30,10 @@ class SqliteStore : public Store {
   absl::StatusOr<std::vector<v1::SpamEntry>> FindSpam(
       const std::vector<std::string>& keys) override;
   absl::Status CountSpamHit(int64_t id) override;
+  absl::StatusOr<v1::Instruction> PutInstruction(const InstructionRecord& record,
+                                                 int64_t now_unix_ms) override;
+  absl::StatusOr<v1::Instruction> RemoveInstruction(int64_t id) override;
+  absl::StatusOr<std::vector<v1::Instruction>> ListInstructions() override;
   absl::StatusOr<PolicyContents> LoadPolicy() override;
   absl::StatusOr<StoreCounts> Count() override;
   std::string Description() const override { return path_; }
@@ -49,7 +53,7 @@ class SqliteStore : public Store {
   // These run with writer_'s mutex held, within a transaction.
   absl::Status WriteAddresses(const UserRecord& record);
   absl::Status CheckForwards(const UserRecord& record);
-  absl::Status FinishUserChange(SqliteTransaction& transaction);
+  absl::Status FinishPolicyChange(SqliteTransaction& transaction);
 
   const std::string path_;
   const StoreLimits limits_;

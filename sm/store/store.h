@@ -16,12 +16,14 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "stem/v1/admin.pb.h"
+#include "stem/v1/instruction.pb.h"
 
 namespace stem {
 
 struct StoreLimits {
   uint64_t users = 100'000;
   uint64_t spam_entries = 100'000;
+  uint64_t instructions = 10'000;
 };
 
 struct UserRecord {
@@ -36,10 +38,16 @@ struct SpamRecord {
   std::string key;      // of kind and value
 };
 
+struct InstructionRecord {
+  v1::Instruction instruction;  // id is not read
+  std::string key;              // of what it is about
+};
+
 // What firewalls keep a copy of.
 struct PolicyContents {
-  int64_t revision = 0;                // grows with every change of a user
-  std::vector<std::string> accepting;  // address keys of users who accept calls, sorted
+  int64_t revision = 0;                       // grows with every change of a user or an instruction
+  std::vector<std::string> accepting;         // address keys of users who accept calls, sorted
+  std::vector<v1::Instruction> instructions;  // by id; expired ones may be among them
 };
 
 struct StoreCounts {
@@ -87,6 +95,13 @@ class Store {
 
   // Adds one to the hits of an entry; OK when it was removed meanwhile.
   virtual absl::Status CountSpamHit(int64_t id) = 0;
+
+  // Returns the instruction as stored, with its id; one with the same key is replaced, and what
+  // expired before `now_unix_ms` is forgotten. RESOURCE_EXHAUSTED at the limit.
+  virtual absl::StatusOr<v1::Instruction> PutInstruction(const InstructionRecord& record,
+                                                         int64_t now_unix_ms) = 0;
+  virtual absl::StatusOr<v1::Instruction> RemoveInstruction(int64_t id) = 0;    // NOT_FOUND
+  virtual absl::StatusOr<std::vector<v1::Instruction>> ListInstructions() = 0;  // by id
 
   virtual absl::StatusOr<PolicyContents> LoadPolicy() = 0;
   virtual absl::StatusOr<StoreCounts> Count() = 0;
