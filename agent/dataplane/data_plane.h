@@ -3,27 +3,16 @@
 // firewall instance, with or without an agent.
 #pragma once
 
-#include <cstdint>
-#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/dataplane/data_plane_config.h"
+#include "agent/dataplane/root_program.h"
 #include "agent/dataplane/unique_fd.h"
-#include "bpf/stem_abi.h"
 
 namespace stem {
-
-struct InterfaceState {
-  std::string name;
-  stem_side side = STEM_SIDE_NONE;
-  unsigned index = 0;
-  XdpMode mode = XdpMode::kNative;
-  uint32_t queues = 0;  // RX queues
-  bool dispatcher = false;
-};
 
 // The kernel side of one instance. Destroying the object leaves the kernel as it is; only Remove()
 // takes it down. Maps already pinned by an earlier agent are adopted with what they hold.
@@ -31,7 +20,8 @@ class DataPlane {
  public:
   // Loads a pipeline for `config`, puts it into slot 0 and sees that both interfaces call it.
   // FAILED_PRECONDITION with the command that mends it when bpffs is missing, a foreign XDP program
-  // is in the way, or pinned maps have another size or layout. On failure an older pipeline stays.
+  // is in the way, or pinned maps have another size or layout. On failure an older pipeline
+  // stays, and nothing where there was none.
   static absl::StatusOr<DataPlane> Open(const DataPlaneConfig& config);
 
   // Puts a pipeline for another configuration of the same instance into slot 0: same name,

@@ -119,6 +119,7 @@ absl::StatusOr<PipelinePtr> LoadPipeline(const DataPlaneConfig& config,
   LIBBPF_OPTS(bpf_object_open_opts, options, .pin_root_path = directory.c_str());
   PipelinePtr skeleton(stem_pipeline__open_opts(&options));
   if (skeleton == nullptr) return ErrnoStatus(errno, "opening the pipeline program");
+  ShareTailCalls(skeleton->progs.stem_pipeline);
 
   Specialise(config, outside, inside, *skeleton->rodata);
   SetSizes(config, *skeleton);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/dataplane/xdp_attachment.h"
 
+#include <bpf/libbpf.h>
+#include <linux/if_link.h>
 #include <net/if.h>
 #include <xdp/libxdp.h>
 
@@ -10,6 +12,8 @@
 
 namespace stem {
 namespace {
+
+constexpr char kRootName[] = "stem_root";
 
 struct MultiprogCloser {
   void operator()(xdp_multiprog* programs) const { xdp_multiprog__close(programs); }
@@ -43,6 +47,12 @@ absl::StatusOr<MultiprogPtr> ProgramsOn(const std::string& interface) {
   return MultiprogPtr(programs);
 }
 
+int AttachAlone(const xdp_program* program, int index, XdpMode mode) {
+  const uint32_t how = mode == XdpMode::kNative ? XDP_FLAGS_DRV_MODE : XDP_FLAGS_SKB_MODE;
+  return bpf_xdp_attach(index, xdp_program__fd(program), XDP_FLAGS_UPDATE_IF_NOEXIST | how,
+                        nullptr);
+}
+
 }  // namespace
 
 void XdpProgramCloser::operator()(xdp_program* program) const { xdp_program__close(program); }
@@ -63,12 +73,38 @@ absl::StatusOr<XdpAttachment> FindAttachment(const std::string& interface, uint3
        program != nullptr; program = xdp_multiprog__next_prog(program, programs.get())) {
     if (xdp_program__id(program) == program_id) return XdpAttachment{true, true};
   }
+  for (const xdp_program* program = xdp_multiprog__next_prog(nullptr, programs.get());
+       program != nullptr; program = xdp_multiprog__next_prog(program, programs.get())) {
+    if (std::string_view(xdp_program__name(program)) != kRootName) continue;
+    return absl::FailedPreconditionError(fmt::format(
+        "another XDP program of ours ('{}', id {}) runs on '{}', and would let pass what this one "
+        "must judge: stop the other instance of stem-agent (--remove)",
+        kRootName, xdp_program__id(program), interface));
+  }
   return XdpAttachment{};
 }
 
-absl::Status AttachXdp(xdp_program* program, const std::string& interface, XdpMode mode) {
-  ASSIGN_OR_RETURN(const unsigned index, InterfaceIndex(interface));
-  const int error = xdp_program__attach(program, static_cast<int>(index), LibxdpMode(mode), 0);
+void ShareTailCalls(bpf_program* program) {
+  bpf_program__set_expected_attach_type(program, static_cast<bpf_attach_type>(0));
+}
+
+absl::Status AttachXdp(xdp_program* program, const XdpPlace& place) {
+  const auto& [interface, mode, company] = place;
+  ASSIGN_OR_RETURN(const unsigned unsigned_index, InterfaceIndex(interface));
+  const int index = static_cast<int>(unsigned_index);
+  if (company == XdpCompany::kNobody) {
+    ASSIGN_OR_RETURN(const MultiprogPtr programs, ProgramsOn(interface));
+    if (programs != nullptr) {
+      return absl::FailedPreconditionError(fmt::format(
+          "'{0}' runs other XDP programs, and on this kernel libxdp's dispatcher does not take "
+          "ours "
+          "beside them (log.level: debug says why): remove them with `xdp-loader unload {0} --all`",
+          interface));
+    }
+  }
+  const int error = company == XdpCompany::kNobody
+                        ? AttachAlone(program, index, mode)
+                        : xdp_program__attach(program, index, LibxdpMode(mode), 0);
   if (error == 0) return absl::OkStatus();
   const char* advice = mode == XdpMode::kNative ? ": native mode needs driver support, a free TX "
                                                   "queue per CPU (`ethtool -l`), an MTU that "
