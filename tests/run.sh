@@ -11,10 +11,10 @@ cd "$root"
 source vagrant/console.sh
 
 kinds=("$@")
-((${#kinds[@]} > 0)) || kinds=(style unit threads bpf e2e)
+((${#kinds[@]} > 0)) || kinds=(style unit threads bpf kernels e2e)
 for kind in "${kinds[@]}"; do
-  [[ " style tidy unit threads bpf e2e " == *" $kind "* ]] ||
-    usage_error "no kind of test '$kind': style tidy unit threads bpf e2e"
+  [[ " style tidy unit threads bpf kernels e2e " == *" $kind "* ]] ||
+    usage_error "no kind of test '$kind': style tidy unit threads bpf kernels e2e"
 done
 
 readonly programs=(stem-agent stem-sm stemctl)
@@ -66,6 +66,12 @@ for kind in "${kinds[@]}"; do
     bpf)
       ./run build release bpf_test
       run_ctest bpf release --label-regex bpf
+      ;;
+    kernels)
+      ./run build release bpf_test "${programs[@]}"
+      heading "Tests: on Debian's other kernels, in emulated machines"
+      tests/kernels/run.py "$results/kernels.junit.xml" || true
+      must_exist "$results/kernels.junit.xml"
       ;;
     tidy)
       ./run build release "${programs[@]}"

@@ -6,9 +6,9 @@ usage: tally.py DIRECTORY
 
 Reads DIRECTORY/*.ctest.xml (ctest --output-junit: one case for each test binary), next to each
 DIRECTORY/NAME.gtest/*.xml (GoogleTest's own reports of those binaries, one case for each test),
-and DIRECTORY/*.pytest.xml and DIRECTORY/*.check (one line "passed" or "failed"). A binary that
-failed without a failed test in its own report (a crash, a leak found at exit) counts as one
-failure. Exits 1 when anything failed or nothing ran.
+and DIRECTORY/*.pytest.xml, DIRECTORY/*.junit.xml (tests/kernels) and DIRECTORY/*.check (one line
+"passed" or "failed"). A binary that failed without a failed test in its own report (a crash, a leak
+found at exit) counts as one failure. Exits 1 when anything failed or nothing ran.
 """
 
 import collections
@@ -57,8 +57,8 @@ def read(directory):
             whole = outcome(binary)
             if not inner or (whole == "failed" and "failed" not in map(outcome, inner)):
                 yield kind, name, whole, binary
-    for report in sorted(directory.glob("*.pytest.xml")):
-        kind = report.name.removesuffix(".pytest.xml")
+    for report in sorted([*directory.glob("*.pytest.xml"), *directory.glob("*.junit.xml")]):
+        kind = report.name.split(".")[0]
         for case in cases(report):
             yield kind, f"{case.get('classname')}.{case.get('name')}", outcome(case), case
     for check in sorted(directory.glob("*.check")):

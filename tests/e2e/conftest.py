@@ -25,6 +25,7 @@ CALLER_RTP_PORT, CALLEE_RTP_PORT = 4000, 30000
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "agent(**changes): configuration of the test's agent")
+    config.addinivalue_line("markers", "any_kernel: tests/kernels runs it on other kernels, too")
 
 
 def pytest_sessionstart(session):
