@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The whole way of one call, for kernels that tests/kernels boots in an emulated machine: nothing
-here depends on how fast the machine is."""
+"""The whole way of one call, for the kernels that tests/kernels boots in emulated machines, too."""
 
 import pytest
 
