@@ -80,6 +80,8 @@ def main():
     report, *series = sys.argv[1:]
     reports = Reports()
     BUILD.mkdir(parents=True, exist_ok=True)
+    for left in BUILD.glob("scratch-*"):  # by a run that was killed
+        shutil.rmtree(left)
     with tempfile.TemporaryDirectory(dir=BUILD, prefix="scratch-") as scratch:
         run_all(series or kernels.SERIES, pathlib.Path(scratch), reports)
     for failure in reports.failures():
