@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/stem_contestant.h"
+
+#include "agent/dataplane/kernel_pinhole_table.h"
+#include "common/status_macros.h"
+#include "fmt/format.h"
+
+namespace stem {
+namespace {
+
+// Where the grant gets its byte and packet rate once there is policing: so high that the bench's
+// own speed stays below it, so that every check is made and every packet passes.
+PinholeGrant GrantFor(uint32_t flow) {
+  return {STEM_PEER_ENDPOINT, PeerOf(flow), STEM_MEDIA_RTP, 1 + flow};
+}
+
+}  // namespace
+
+DataPlaneConfig StemContestant::DefaultConfig(const std::string& name, uint32_t max_pinholes) {
+  DataPlaneConfig config;
+  config.name = fmt::format("bench-{}", name);
+  config.outside = "outside0";
+  config.inside = "inside0";
+  config.sip_ports = {5060};
+  config.max_calls = 1024;
+  config.max_pinholes = max_pinholes;
+  return config;
+}
+
+absl::StatusOr<std::unique_ptr<StemContestant>> StemContestant::Open(
+    const DataPlaneConfig& config) {
+  // What a killed bench left; its interfaces went with its namespace.
+  RETURN_IF_ERROR(DataPlane::Remove(config.name, {}));
+  ASSIGN_OR_RETURN(Contestant nobody, Nobody());
+  std::unique_ptr<StemContestant> stem(new StemContestant(std::move(nobody), config.name));
+  ASSIGN_OR_RETURN(stem->plane_, DataPlane::Open(config));
+  return stem;
+}
+
+StemContestant::~StemContestant() {
+  plane_.reset();
+  (void)lab().Enter();
+  (void)DataPlane::Remove(name_, {"outside0", "inside0"});
+}
+
+absl::Status StemContestant::OpenPinholes(const FlowRange& range) {
+  KernelPinholeTable table(plane_->pinholes_fd());
+  for (uint32_t i = 0; i < range.flows; ++i) {
+    const uint32_t flow = range.first + i * range.stride;
+    RETURN_IF_ERROR(table.Open(PinholeOf(flow), GrantFor(flow), 1));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace stem

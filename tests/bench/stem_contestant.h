@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// STEM's data plane among the contestants, loaded as the agent loads it.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "agent/dataplane/data_plane.h"
+#include "tests/bench/contestant.h"
+
+namespace stem {
+
+// Removed from the kernel with the object.
+class StemContestant : public Contestant {
+ public:
+  // What the bench starts from: everything enforced, no agent listening. Where a new module has a
+  // switch, it is switched on here.
+  static DataPlaneConfig DefaultConfig(const std::string& name, uint32_t max_pinholes);
+
+  static absl::StatusOr<std::unique_ptr<StemContestant>> Open(const DataPlaneConfig& config);
+  ~StemContestant() override;
+
+  // Opens the pinholes of these flows, for their peers alone.
+  absl::Status OpenPinholes(const FlowRange& range);
+
+  const DataPlane& plane() const { return *plane_; }
+
+ private:
+  StemContestant(Contestant nobody, std::string name)
+      : Contestant(std::move(nobody)), name_(std::move(name)) {}
+  std::string name_;
+  std::optional<DataPlane> plane_;
+};
+
+}  // namespace stem
