@@ -19,16 +19,20 @@ namespace {
 // What is sent first, to learn how fast the contestant is.
 constexpr uint64_t kTrialFrames = 2048;
 
-uint64_t Sent(const Traffic& traffic) {
-  return std::accumulate(traffic.streams.begin(), traffic.streams.end(), uint64_t{0},
-                         [](uint64_t sum, const traffic_stream& s) { return sum + s.sent; });
+uint64_t Sum(const std::vector<uint64_t>& values) {
+  return std::accumulate(values.begin(), values.end(), uint64_t{0});
+}
+
+std::vector<uint64_t> Sent(const Traffic& traffic) {
+  std::vector<uint64_t> sent(TRAFFIC_STREAMS);
+  for (size_t i = 0; i < traffic.streams.size(); ++i) sent[i] = traffic.streams[i].sent;
+  return sent;
 }
 
 }  // namespace
 
-uint64_t Passage::arrived_total() const {
-  return std::accumulate(arrived.begin(), arrived.end(), uint64_t{0});
-}
+uint64_t Passage::sent_total() const { return Sum(sent); }
+uint64_t Passage::arrived_total() const { return Sum(arrived); }
 
 void BareDestroyer::operator()(bare* skeleton) const { bare__destroy(skeleton); }
 
@@ -68,16 +72,17 @@ absl::StatusOr<Passage> Contestant::SendFrames(Traffic& traffic, uint64_t runs, 
   ASSIGN_OR_RETURN(const auto before, sink_.Arrived());
   ASSIGN_OR_RETURN(const auto here_before, sink_.Arrived(cpu));
   ASSIGN_OR_RETURN(const uint64_t received, lab_.Received());
-  const uint64_t sent = Sent(traffic);
+  const std::vector<uint64_t> sent_before = Sent(traffic);
 
   ASSIGN_OR_RETURN(passage.seconds, generator_.Run(traffic, runs, deliver));
 
-  passage.sent = Sent(traffic) - sent;
+  passage.sent = Sent(traffic);
   ASSIGN_OR_RETURN(passage.received, lab_.Received());
   passage.received -= received;
   ASSIGN_OR_RETURN(passage.arrived, sink_.Arrived());
   ASSIGN_OR_RETURN(const auto here, sink_.Arrived(cpu));
   for (size_t i = 0; i < passage.arrived.size(); ++i) {
+    passage.sent[i] -= sent_before[i];
     passage.arrived[i] -= before[i];
     passage.arrived_elsewhere += passage.arrived[i] - (here[i] - here_before[i]);
   }

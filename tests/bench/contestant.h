@@ -18,11 +18,12 @@ namespace stem {
 // What became of one run's frames.
 struct Passage {
   double seconds = 0;
-  uint64_t sent = 0;
-  uint64_t received = 0;           // by outside0
+  std::vector<uint64_t> sent;      // of each stream
   std::vector<uint64_t> arrived;   // of each stream, at the sink
+  uint64_t received = 0;           // by outside0
   uint64_t arrived_elsewhere = 0;  // at the sink, but on another CPU than the generator's
 
+  uint64_t sent_total() const;
   uint64_t arrived_total() const;
 };
 

@@ -14,20 +14,22 @@ double Rounded(double value, int digits) {
 
 }  // namespace
 
+double Ratio(double ours, double theirs) { return Rounded(ours / theirs, 3); }
+
 Json Describe(const std::string& name, const Comparison& comparison) {
   const double ns = comparison.stem->median_ns();
+  const double least =
+      comparison.dropped_at_once == nullptr ? 0 : comparison.dropped_at_once->median_ns();
   Json json = Reference(name, *comparison.stem);
-  if (comparison.dropped_at_once != nullptr) {
-    json["net_ns"] = Rounded(ns - comparison.dropped_at_once->median_ns(), 1);
+  if (least > 0) json["net_ns"] = Rounded(ns - least, 1);
+  if (const Entry* nftables = comparison.nftables; nftables != nullptr) {
+    json["vs_nftables"] = Ratio(nftables->median_ns(), ns);
+    if (least > 0) json["vs_nftables_net"] = Ratio(nftables->median_ns() - least, ns - least);
   }
-  if (comparison.nftables != nullptr) {
-    json["vs_nftables"] = Rounded(comparison.nftables->median_ns() / ns, 3);
-  }
-  if (comparison.bare != nullptr) {
-    json["vs_bare"] = Rounded(ns / comparison.bare->median_ns(), 3);
-    if (comparison.dropped_at_once != nullptr && comparison.bare != comparison.dropped_at_once) {
-      const double least = comparison.dropped_at_once->median_ns();
-      json["vs_bare_net"] = Rounded((ns - least) / (comparison.bare->median_ns() - least), 3);
+  if (const Entry* bare = comparison.bare; bare != nullptr) {
+    json["vs_bare"] = Ratio(ns, bare->median_ns());
+    if (least > 0 && bare != comparison.dropped_at_once) {
+      json["vs_bare_net"] = Ratio(ns - least, bare->median_ns() - least);
     }
   }
   return json;

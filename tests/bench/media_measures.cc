@@ -104,7 +104,7 @@ absl::StatusOr<std::vector<Json>> MeasureMedia(const BenchOptions& options) {
       Describe("rtp_relay_1m", {&entries[6], &entries[8], &entries[3], &drop}),
       Describe("rtp_unknown", {&entries[9], &entries[10], &drop, &drop}),
   };
-  results[7]["vs_rtp_relay"] = entries[5].median_ns() / entries[6].median_ns();
+  results[7]["vs_rtp_relay"] = Ratio(entries[6].mpps(), entries[5].mpps());
   return results;
 }
 

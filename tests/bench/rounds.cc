@@ -18,20 +18,21 @@ absl::Status Run(Entry& entry, double seconds) {
   const uint64_t arrived = passage.arrived_total();
   const uint64_t handled = entry.duty == Duty::kRelay ? arrived
                            : entry.deliver            ? passage.received
-                                                      : passage.sent;
+                                                      : passage.sent_total();
   if (entry.duty == Duty::kDrop && arrived > 0) {
     return absl::InternalError(
-        fmt::format("{}: {} of {} frames came through", entry.name, arrived, passage.sent));
+        fmt::format("{}: {} of {} frames came through", entry.name, arrived, passage.sent_total()));
   }
-  if (handled < (1 - kMayBeLost) * passage.sent) {
+  if (handled < (1 - kMayBeLost) * passage.sent_total()) {
     return absl::InternalError(fmt::format("{}: {} frames sent, {} received, {} handled",
-                                           entry.name, passage.sent, passage.received, handled));
+                                           entry.name, passage.sent_total(), passage.received,
+                                           handled));
   }
   if (passage.arrived_elsewhere > 0) {
     return absl::InternalError(
         fmt::format("{}: {} frames went by another CPU", entry.name, passage.arrived_elsewhere));
   }
-  entry.lost = std::max(entry.lost, 1 - static_cast<double>(handled) / passage.sent);
+  entry.lost = std::max(entry.lost, 1 - static_cast<double>(handled) / passage.sent_total());
   entry.ns.push_back(passage.seconds * 1e9 / handled);
   return absl::OkStatus();
 }

@@ -22,7 +22,8 @@ namespace {
 constexpr char kLock[] = "/run/stem-bench.lock";
 
 const std::vector<std::pair<std::string, MeasureGroup>> kGroups = {
-    {"media", MeasureMedia},
+    {"media", MeasureMedia}, {"floods", MeasureFloods},   {"pipeline", MeasurePipeline},
+    {"rules", MeasureRules}, {"goodput", MeasureGoodput},
 };
 
 // The last CPU is ours, before everything else on it; interleaving leaves pauses for the others.

@@ -26,6 +26,8 @@ class StemContestant : public Contestant {
   absl::Status OpenPinholes(const FlowRange& range);
 
   const DataPlane& plane() const { return *plane_; }
+  // Where the map with the pipeline in slot 0 is pinned.
+  std::string pipeline_pin() const { return DataPlane::PinDirectory(name_) + "/pipeline"; }
 
  private:
   StemContestant(Contestant nobody, std::string name)

@@ -32,7 +32,7 @@ IpAddress Ipv4Address(uint32_t host_order) {
 
 // Neighbours in time are no neighbours in number, and every flow gets its turn.
 uint32_t TurnStep(uint32_t flows) {
-  uint32_t step = 7919 % flows;
+  uint32_t step = std::max(1u, static_cast<uint32_t>(0.618 * flows));
   while (std::gcd(step, flows) != 1) ++step;
   return step;
 }
@@ -52,7 +52,9 @@ traffic_stream Stream(traffic_kind kind, const FlowRange& range, uint32_t ip_len
   stream.first = range.first;
   stream.stride = range.stride;
   stream.step = TurnStep(range.flows);
-  stream.ip_length = kind == TRAFFIC_SYN ? 40 : ip_length;
+  stream.ip_length = is_tcp(kind) ? 40 : ip_length;
+  stream.burst = 1;
+  stream.round_step = 1;
   return stream;
 }
 
@@ -60,6 +62,13 @@ Traffic OneStream(traffic_kind kind, const FlowRange& range) {
   Traffic traffic;
   traffic.streams = {Stream(kind, range)};
   return traffic;
+}
+
+std::vector<char> FrameTemplate(const Traffic& traffic) {
+  std::vector<char> frame(traffic.frame_bytes);
+  const size_t rest = std::min(kRequestRest.size(), frame.size() - TRAFFIC_HEADERS);
+  std::copy_n(kRequestRest.begin(), rest, frame.begin() + TRAFFIC_HEADERS);
+  return frame;
 }
 
 PinholeKey PinholeOf(uint32_t flow) {
@@ -88,9 +97,7 @@ absl::StatusOr<double> TrafficGenerator::Run(Traffic& traffic, uint64_t runs, bo
       traffic.streams, [](const traffic_stream& stream) { return stream.interval_ns != 0; }));
   state.egress_ifindex = deliver ? egress_ : 0;
 
-  std::vector<char> frame(traffic.frame_bytes);
-  const size_t rest = std::min(kRequestRest.size(), frame.size() - TRAFFIC_HEADERS);
-  std::copy_n(kRequestRest.begin(), rest, frame.begin() + TRAFFIC_HEADERS);
+  std::vector<char> frame = FrameTemplate(traffic);
   LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(),
               .data_size_in = static_cast<uint32_t>(frame.size()), .repeat = static_cast<int>(runs),
               .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = kBatch);

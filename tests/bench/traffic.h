@@ -33,6 +33,9 @@ struct FlowRange {
 traffic_stream Stream(traffic_kind kind, const FlowRange& range, uint32_t ip_length = kVoicePacket);
 Traffic OneStream(traffic_kind kind, const FlowRange& range);
 
+// A frame as it is before the headers are written into it.
+std::vector<char> FrameTemplate(const Traffic& traffic);
+
 // The pinhole that flow needs, and who sends through it.
 PinholeKey PinholeOf(uint32_t flow);
 Endpoint PeerOf(uint32_t flow);
