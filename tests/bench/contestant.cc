@@ -56,6 +56,7 @@ absl::StatusOr<std::unique_ptr<Contestant>> Contestant::Bare(std::string_view pr
   bare& programs = *contestant.bare_;
   bpf_program* chosen =
       program == "bare_relay" ? programs.progs.bare_relay : programs.progs.bare_drop;
+  contestant.bare_program_ = bpf_program__fd(chosen);
   programs.links.bare_relay =
       bpf_program__attach_xdp(chosen, static_cast<int>(if_nametoindex("outside0")));
   if (programs.links.bare_relay == nullptr) return ErrnoStatus(errno, "attaching a bare program");

@@ -48,7 +48,10 @@ class Contestant {
   // Runs the generator exactly so many times.
   absl::StatusOr<Passage> SendFrames(Traffic& traffic, uint64_t runs, bool deliver = true);
 
+  // File descriptor of the bare program; 0 when there is none.
+  int bare_program() const { return bare_program_; }
   const BenchLab& lab() const { return lab_; }
+  const TrafficSink& sink() const { return sink_; }
 
  protected:
   static absl::StatusOr<Contestant> Nobody();
@@ -63,6 +66,7 @@ class Contestant {
   TrafficGenerator generator_;
   TrafficSink sink_;
   BarePointer bare_;
+  int bare_program_ = 0;
 };
 
 }  // namespace stem

@@ -35,6 +35,7 @@ absl::StatusOr<std::vector<Json>> MeasureMedia(const BenchOptions& options);
 absl::StatusOr<std::vector<Json>> MeasureFloods(const BenchOptions& options);
 absl::StatusOr<std::vector<Json>> MeasurePipeline(const BenchOptions& options);
 absl::StatusOr<std::vector<Json>> MeasureRules(const BenchOptions& options);
+absl::StatusOr<std::vector<Json>> MeasurePolicing(const BenchOptions& options);
 absl::StatusOr<std::vector<Json>> MeasureGoodput(const BenchOptions& options);
 
 }  // namespace stem

@@ -23,18 +23,27 @@ absl::StatusOr<std::vector<Json>> MeasurePipeline(const BenchOptions& options) {
   ASSIGN_OR_RETURN(auto passing, StemContestant::Open(config));
   RETURN_IF_ERROR(passing->OpenPinholes(kMany));
 
+  const auto probe = [](std::string name, const StemContestant& at, traffic_kind kind,
+                        const FlowRange& range, uint32_t verdict) {
+    return ProbeCase{std::move(name), &at.lab(), at.pipeline_pin(), OneStream(kind, range),
+                     verdict};
+  };
   std::vector<ProbeCase> cases = {
       // Parsed, met no pinhole because it is TCP, and passed to the stack: the common part.
-      {"pipeline_parse_and_count", passing.get(), OneStream(TRAFFIC_SYN, kMany), XDP_PASS},
+      probe("pipeline_parse_and_count", *passing, TRAFFIC_SYN, kMany, XDP_PASS),
       // ... and dropped: what saying so costs beyond that.
-      {"pipeline_parse_and_drop", stem.get(), OneStream(TRAFFIC_SYN, kMany), XDP_DROP},
+      probe("pipeline_parse_and_drop", *stem, TRAFFIC_SYN, kMany, XDP_DROP),
       // ... and searched among the pinholes in vain.
-      {"pipeline_no_pinhole_passed", passing.get(), OneStream(TRAFFIC_RTP, kUnknown), XDP_PASS},
-      {"pipeline_no_pinhole_dropped", stem.get(), OneStream(TRAFFIC_RTP, kUnknown), XDP_DROP},
+      probe("pipeline_no_pinhole_passed", *passing, TRAFFIC_RTP, kUnknown, XDP_PASS),
+      probe("pipeline_no_pinhole_dropped", *stem, TRAFFIC_RTP, kUnknown, XDP_DROP),
       // Found, charged, routed, rewritten.
-      {"pipeline_relay_64", stem.get(), OneStream(TRAFFIC_RTP, kFew), XDP_REDIRECT},
-      {"pipeline_relay", stem.get(), OneStream(TRAFFIC_RTP, kMany), XDP_REDIRECT},
+      probe("pipeline_relay_64", *stem, TRAFFIC_RTP, kFew, XDP_REDIRECT),
+      probe("pipeline_relay", *stem, TRAFFIC_RTP, kMany, XDP_REDIRECT),
   };
+  // Only routed and rewritten.
+  ASSIGN_OR_RETURN(auto bare, Contestant::BareRelay());
+  cases.push_back({"pipeline_bare_relay", &bare->lab(), "", OneStream(TRAFFIC_RTP, kMany),
+                   XDP_REDIRECT, bare->bare_program()});
   RETURN_IF_ERROR(RunProbes(options, cases));
   std::vector<Json> results;
   for (const ProbeCase& one : cases) results.push_back({{"name", one.name}, {"ns", one.ns}});

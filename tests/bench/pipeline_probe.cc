@@ -28,25 +28,25 @@ void ProbeDestroyer::operator()(pipeline_probe* skeleton) const {
   pipeline_probe__destroy(skeleton);
 }
 
-absl::StatusOr<PipelineProbe> PipelineProbe::Load(const std::string& pin) {
+absl::StatusOr<PipelineProbe> PipelineProbe::OfPipeline(const std::string& pin) {
   Pointer skeleton(pipeline_probe__open());
   if (skeleton == nullptr) return ErrnoStatus(errno, "opening the pipeline probe");
-  if (!pin.empty()) {
-    const UniqueFd pinned(bpf_obj_get(pin.c_str()));
-    if (!pinned.valid()) return ErrnoStatus(errno, fmt::format("opening {}", pin));
-    if (bpf_map__reuse_fd(skeleton->maps.pipeline, pinned.get()) != 0) {
-      return ErrnoStatus(errno, fmt::format("sharing {}", pin));
-    }
+  const UniqueFd pinned(bpf_obj_get(pin.c_str()));
+  if (!pinned.valid()) return ErrnoStatus(errno, fmt::format("opening {}", pin));
+  if (bpf_map__reuse_fd(skeleton->maps.pipeline, pinned.get()) != 0 ||
+      pipeline_probe__load(skeleton.get()) != 0) {
+    return ErrnoStatus(errno, fmt::format("loading the pipeline probe for {}", pin));
   }
-  if (pipeline_probe__load(skeleton.get()) != 0) {
-    return ErrnoStatus(errno, "loading the pipeline probe");
-  }
-  if (pin.empty()) {
-    const uint32_t slot = 0;
-    const int program = bpf_program__fd(skeleton->progs.empty);
-    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.pipeline), &slot, &program, BPF_ANY) != 0) {
-      return ErrnoStatus(errno, "putting the empty program into slot 0");
-    }
+  return PipelineProbe(std::move(skeleton));
+}
+
+absl::StatusOr<PipelineProbe> PipelineProbe::OfProgram(int program_fd) {
+  Pointer skeleton(pipeline_probe__open_and_load());
+  if (skeleton == nullptr) return ErrnoStatus(errno, "loading the pipeline probe");
+  const uint32_t slot = 0;
+  const int program = program_fd != 0 ? program_fd : bpf_program__fd(skeleton->progs.empty);
+  if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.pipeline), &slot, &program, BPF_ANY) != 0) {
+    return ErrnoStatus(errno, "putting a program into slot 0");
   }
   return PipelineProbe(std::move(skeleton));
 }
@@ -71,17 +71,18 @@ absl::StatusOr<uint32_t> PipelineProbe::Run(Traffic& traffic, uint32_t repeats, 
 absl::Status RunProbes(const BenchOptions& options, std::vector<ProbeCase>& cases) {
   constexpr uint32_t kRepeats = 500'000;
   const auto repeats = static_cast<uint32_t>(kRepeats * options.seconds / BenchOptions().seconds);
-  ASSIGN_OR_RETURN(PipelineProbe alone, PipelineProbe::Load(""));
+  ASSIGN_OR_RETURN(PipelineProbe alone, PipelineProbe::OfProgram(0));
   std::vector<PipelineProbe> probes;
   for (const ProbeCase& one : cases) {
-    ASSIGN_OR_RETURN(PipelineProbe probe, PipelineProbe::Load(one.stem->pipeline_pin()));
+    ASSIGN_OR_RETURN(PipelineProbe probe, one.pin.empty() ? PipelineProbe::OfProgram(one.program)
+                                                          : PipelineProbe::OfPipeline(one.pin));
     probes.push_back(std::move(probe));
   }
   std::vector<std::vector<double>> ns(cases.size());
   for (int round = 0; round < options.rounds; ++round) {
     for (size_t i = 0; i < cases.size(); ++i) {
       ProbeCase& one = cases[i];
-      RETURN_IF_ERROR(one.stem->lab().Enter());
+      RETURN_IF_ERROR(one.lab->Enter());
       uint32_t verdict = 0;
       ASSIGN_OR_RETURN(const uint32_t own, alone.Run(one.traffic, repeats, &verdict));
       ASSIGN_OR_RETURN(const uint32_t all, probes[i].Run(one.traffic, repeats, &verdict));

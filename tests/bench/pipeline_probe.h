@@ -10,7 +10,6 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "tests/bench/rounds.h"
-#include "tests/bench/stem_contestant.h"
 #include "tests/bench/traffic.h"
 
 #include "pipeline_probe.skel.h"  // its global variables are of types named above
@@ -24,9 +23,10 @@ struct ProbeDestroyer {
 // Packets come in on outside0 of the calling thread's lab.
 class PipelineProbe {
  public:
-  // Probes what is in slot 0 of the pinned PROG_ARRAY at `pin`; with an empty `pin` a program that
-  // only drops, to know what the probe itself costs.
-  static absl::StatusOr<PipelineProbe> Load(const std::string& pin);
+  // Probes what is in slot 0 of the pinned PROG_ARRAY at `pin`.
+  static absl::StatusOr<PipelineProbe> OfPipeline(const std::string& pin);
+  // Probes one program; 0: one that only drops, to know what the probe itself costs.
+  static absl::StatusOr<PipelineProbe> OfProgram(int program_fd);
 
   // Nanoseconds of one packet, the probe's own included. `verdict`: XDP action of the last packet.
   absl::StatusOr<uint32_t> Run(Traffic& traffic, uint32_t repeats, uint32_t* verdict);
@@ -40,9 +40,11 @@ class PipelineProbe {
 // One kind of packet through one pipeline.
 struct ProbeCase {
   std::string name;
-  const StemContestant* stem = nullptr;
+  const BenchLab* lab = nullptr;
+  std::string pin;  // of the map with the pipeline in slot 0; empty: `program` is probed
   Traffic traffic;
   uint32_t verdict = 0;  // XDP action it must end with
+  int program = 0;
 
   double ns = 0;  // beyond the probe's own cost, median of the rounds
 };

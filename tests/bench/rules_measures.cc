@@ -112,7 +112,8 @@ absl::StatusOr<std::vector<Json>> MeasureSize(const BenchOptions& options, uint3
     config.rules = BenchRules(count);
     ASSIGN_OR_RETURN(stem, StemContestant::Open(config));
     entries.push_back({fmt::format("STEM, {} rules", count), stem.get(), traffic});
-    cases.push_back({fmt::format("rules_{}", count), stem.get(), traffic, XDP_DROP});
+    cases.push_back(
+        {fmt::format("rules_{}", count), &stem->lab(), stem->pipeline_pin(), traffic, XDP_DROP});
   }
   RETURN_IF_ERROR(RunRounds(options, entries));
   RETURN_IF_ERROR(RunProbes(options, cases));

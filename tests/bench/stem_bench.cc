@@ -8,12 +8,13 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
-#include <map>
 #include <string_view>
 
 #include "agent/dataplane/errno_status.h"
 #include "common/status_macros.h"
+#include "fmt/format.h"
 #include "tests/bench/measure.h"
 
 namespace stem {
@@ -22,8 +23,8 @@ namespace {
 constexpr char kLock[] = "/run/stem-bench.lock";
 
 const std::vector<std::pair<std::string, MeasureGroup>> kGroups = {
-    {"media", MeasureMedia}, {"floods", MeasureFloods},   {"pipeline", MeasurePipeline},
-    {"rules", MeasureRules}, {"goodput", MeasureGoodput},
+    {"media", MeasureMedia}, {"floods", MeasureFloods},     {"pipeline", MeasurePipeline},
+    {"rules", MeasureRules}, {"policing", MeasurePolicing}, {"goodput", MeasureGoodput},
 };
 
 // The last CPU is ours, before everything else on it; interleaving leaves pauses for the others.
@@ -43,6 +44,12 @@ absl::StatusOr<Json> RunBench(const BenchOptions& options, const std::vector<std
   const UniqueFd lock(open(kLock, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock.valid() || flock(lock.get(), LOCK_EX) != 0) return ErrnoStatus(errno, kLock);
   RETURN_IF_ERROR(TakeOneCpu());
+  for (const std::string& name : chosen) {
+    const auto is_it = [&](const auto& group) { return group.first == name; };
+    if (std::ranges::none_of(kGroups, is_it)) {
+      return absl::InvalidArgumentError(fmt::format("no group of measures '{}'", name));
+    }
+  }
   Json results = Json::array();
   for (const auto& [name, group] : kGroups) {
     if (!chosen.empty() && std::ranges::find(chosen, name) == chosen.end()) continue;

@@ -14,6 +14,9 @@ PinholeGrant GrantFor(uint32_t flow) {
   return {STEM_PEER_ENDPOINT, PeerOf(flow), STEM_MEDIA_RTP, 1 + flow};
 }
 
+// Where that rate becomes the limit; nothing polices yet (modules.h, kPolicingPending).
+PinholeGrant PolicedGrant(uint32_t flow, const StemContestant::ByteRate&) { return GrantFor(flow); }
+
 }  // namespace
 
 DataPlaneConfig StemContestant::DefaultConfig(const std::string& name, uint32_t max_pinholes) {
@@ -50,6 +53,11 @@ absl::Status StemContestant::OpenPinholes(const FlowRange& range) {
     RETURN_IF_ERROR(table.Open(PinholeOf(flow), GrantFor(flow), 1));
   }
   return absl::OkStatus();
+}
+
+absl::Status StemContestant::OpenPolicedPinhole(uint32_t flow, const ByteRate& limit) {
+  return KernelPinholeTable(plane_->pinholes_fd())
+      .Open(PinholeOf(flow), PolicedGrant(flow, limit), 1);
 }
 
 }  // namespace stem

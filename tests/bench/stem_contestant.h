@@ -25,6 +25,13 @@ class StemContestant : public Contestant {
   // Opens the pinholes of these flows, for their peers alone.
   absl::Status OpenPinholes(const FlowRange& range);
 
+  // Opens the pinhole of one flow with a limit of IP bytes.
+  struct ByteRate {
+    uint64_t per_second = 0;
+    uint64_t burst = 0;
+  };
+  absl::Status OpenPolicedPinhole(uint32_t flow, const ByteRate& limit);
+
   const DataPlane& plane() const { return *plane_; }
   // Where the map with the pipeline in slot 0 is pinned.
   std::string pipeline_pin() const { return DataPlane::PinDirectory(name_) + "/pipeline"; }
