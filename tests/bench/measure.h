@@ -37,5 +37,6 @@ absl::StatusOr<std::vector<Json>> MeasurePipeline(const BenchOptions& options);
 absl::StatusOr<std::vector<Json>> MeasureRules(const BenchOptions& options);
 absl::StatusOr<std::vector<Json>> MeasurePolicing(const BenchOptions& options);
 absl::StatusOr<std::vector<Json>> MeasureGoodput(const BenchOptions& options);
+absl::StatusOr<std::vector<Json>> MeasureVerifier(const BenchOptions& options);
 
 }  // namespace stem

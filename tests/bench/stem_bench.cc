@@ -23,8 +23,9 @@ namespace {
 constexpr char kLock[] = "/run/stem-bench.lock";
 
 const std::vector<std::pair<std::string, MeasureGroup>> kGroups = {
-    {"media", MeasureMedia}, {"floods", MeasureFloods},     {"pipeline", MeasurePipeline},
-    {"rules", MeasureRules}, {"policing", MeasurePolicing}, {"goodput", MeasureGoodput},
+    {"media", MeasureMedia},       {"floods", MeasureFloods},     {"pipeline", MeasurePipeline},
+    {"rules", MeasureRules},       {"policing", MeasurePolicing}, {"goodput", MeasureGoodput},
+    {"verifier", MeasureVerifier},
 };
 
 // The last CPU is ours, before everything else on it; interleaving leaves pauses for the others.
