@@ -166,6 +166,7 @@ absl::StatusOr<std::vector<Json>> MeasurePolicing(const BenchOptions& options) {
   }
   json["cases"] = judged;
   json["faster_than_the_bench"] = too_fast;
+  json["wrong_cases"] = wrong.size();
   json["wrong"] = wrong;
   if (kPolicingPending.empty()) {
     json["lowest_of_allowed"] = lowest;
