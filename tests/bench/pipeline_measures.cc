@@ -30,9 +30,9 @@ absl::StatusOr<std::vector<Json>> MeasurePipeline(const BenchOptions& options) {
   };
   std::vector<ProbeCase> cases = {
       // Parsed, met no pinhole because it is TCP, and passed to the stack: the common part.
-      probe("pipeline_parse_and_count", *passing, TRAFFIC_SYN, kMany, XDP_PASS),
+      probe("pipeline_parse_and_count", *passing, TRAFFIC_RULED, kMany, XDP_PASS),
       // ... and dropped: what saying so costs beyond that.
-      probe("pipeline_parse_and_drop", *stem, TRAFFIC_SYN, kMany, XDP_DROP),
+      probe("pipeline_parse_and_drop", *stem, TRAFFIC_RULED, kMany, XDP_DROP),
       // ... and searched among the pinholes in vain.
       probe("pipeline_no_pinhole_passed", *passing, TRAFFIC_RTP, kUnknown, XDP_PASS),
       probe("pipeline_no_pinhole_dropped", *stem, TRAFFIC_RTP, kUnknown, XDP_DROP),

@@ -84,7 +84,8 @@ absl::Status RunProbes(const BenchOptions& options, std::vector<ProbeCase>& case
       ProbeCase& one = cases[i];
       RETURN_IF_ERROR(one.lab->Enter());
       uint32_t verdict = 0;
-      ASSIGN_OR_RETURN(const uint32_t own, alone.Run(one.traffic, repeats, &verdict));
+      Traffic copy = one.traffic;  // the pipeline must not miss the packets of the probe alone
+      ASSIGN_OR_RETURN(const uint32_t own, alone.Run(copy, repeats, &verdict));
       ASSIGN_OR_RETURN(const uint32_t all, probes[i].Run(one.traffic, repeats, &verdict));
       if (verdict != one.verdict) {
         return absl::InternalError(

@@ -20,7 +20,8 @@ enum traffic_kind {
   TRAFFIC_RTP = 1,
   TRAFFIC_SYN = 2,
   TRAFFIC_INVITE = 3,
-  TRAFFIC_RULED = 4, /* TCP, flows 256 * n to 256 * n + 255 match rule n of the bench alone */
+  TRAFFIC_RULED =
+      4, /* TCP without SYN; flows 256 * n to 256 * n + 255 match rule n of the bench alone */
 };
 
 /* Of interval and burst: `burst` packets at once every burst * interval_ns. */

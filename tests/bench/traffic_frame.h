@@ -83,7 +83,8 @@ static __always_inline void write_transport(struct transport* l4,
   if (is_tcp(stream->kind)) {
     l4->tcp.sequence = bpf_htonl(flow);
     l4->tcp.acknowledged = 0;
-    l4->tcp.flags = bpf_htons(5 << 12 | 0x02); /* 20 bytes of header, SYN */
+    /* 20 bytes of header; SYN, or ACK */
+    l4->tcp.flags = bpf_htons(5 << 12 | (stream->kind == TRAFFIC_SYN ? 0x02 : 0x10));
     l4->tcp.window = bpf_htons(64240);
     l4->tcp.check = 0;
     l4->tcp.urgent = 0;
