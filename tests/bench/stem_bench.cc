@@ -2,11 +2,9 @@
 // stem-bench [--quick] [GROUP...]: measures the data plane on one CPU and prints JSON, an array
 // with one object a measure. Progress and errors go to standard error.
 #include <fcntl.h>
-#include <sched.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/file.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <iostream>
@@ -15,6 +13,7 @@
 #include "agent/dataplane/errno_status.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
+#include "tests/bench/cpu.h"
 #include "tests/bench/measure.h"
 
 namespace stem {
@@ -28,23 +27,10 @@ const std::vector<std::pair<std::string, MeasureGroup>> kGroups = {
     {"verifier", MeasureVerifier},
 };
 
-// The last CPU is ours, before everything else on it; interleaving leaves pauses for the others.
-absl::Status TakeOneCpu() {
-  cpu_set_t cpus;
-  CPU_ZERO(&cpus);
-  CPU_SET(sysconf(_SC_NPROCESSORS_ONLN) - 1, &cpus);
-  if (sched_setaffinity(0, sizeof(cpus), &cpus) != 0) return ErrnoStatus(errno, "taking one CPU");
-  const sched_param priority{.sched_priority = 1};
-  if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &priority) != 0) {
-    return ErrnoStatus(errno, "taking precedence on the CPU");
-  }
-  return absl::OkStatus();
-}
-
 absl::StatusOr<Json> RunBench(const BenchOptions& options, const std::vector<std::string>& chosen) {
   const UniqueFd lock(open(kLock, O_RDWR | O_CREAT | O_CLOEXEC, 0600));
   if (!lock.valid() || flock(lock.get(), LOCK_EX) != 0) return ErrnoStatus(errno, kLock);
-  RETURN_IF_ERROR(TakeOneCpu());
+  RETURN_IF_ERROR(TakeCpu(BenchCpu()));
   for (const std::string& name : chosen) {
     const auto is_it = [&](const auto& group) { return group.first == name; };
     if (std::ranges::none_of(kGroups, is_it)) {

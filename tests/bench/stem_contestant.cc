@@ -14,7 +14,8 @@ PinholeGrant GrantFor(uint32_t flow) {
   return {STEM_PEER_ENDPOINT, PeerOf(flow), STEM_MEDIA_RTP, 1 + flow};
 }
 
-// Where that rate becomes the limit; nothing polices yet (modules.h, kPolicingPending).
+// Where that rate becomes the limit; nothing polices yet (modules.h, kPolicingPending). RTP
+// sequence numbers must go unchecked: two CPUs send into one pinhole.
 PinholeGrant PolicedGrant(uint32_t flow, const StemContestant::ByteRate&) { return GrantFor(flow); }
 
 }  // namespace
