@@ -40,7 +40,7 @@ class RtpEndpoint:
         self._peer = None
         self._interval = INTERVAL
         self._sending = threading.Event()
-        self._turn = threading.Lock()  # held while the stream sends one packet
+        self._turn = threading.Lock()  # held while one packet is sent
         self._closing = False
         self._threads = [
             threading.Thread(target=self._receive, daemon=True),
@@ -85,9 +85,10 @@ class RtpEndpoint:
         self._sequence = other._sequence
 
     def send(self, peer, count=1):
-        """Sends `count` packets now, without pauses."""
+        """Sends `count` packets now, without pauses, in order with those of the stream."""
         for _ in range(count):
-            self._send_one(peer)
+            with self._turn:
+                self._send_one(peer)
 
     def next_packet(self):
         """The RTP packet to be sent next, counted as sent: for frames made by hand."""
