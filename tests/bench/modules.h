@@ -14,7 +14,7 @@ inline constexpr std::string_view kSynGuardPending = "the SYN guard";
 inline constexpr std::string_view kInviteGuardPending = "the INVITE guard";
 // Rate policing: PolicedGrant in stem_contestant.cc fills in the grant's rate and burst.
 inline constexpr std::string_view kPolicingPending = "rate policing";
-// More than STEM_MAX_RULES rules: BenchRules in rules_measures.cc, kMostRules.
+// More than STEM_MAX_RULES rules: PutBenchRules and kMostRules in bench_rules.
 inline constexpr std::string_view kClassifierPending = "the rule classifier";
 
 // Thresholds of the guards, and of the peers that do the same work.
