@@ -64,7 +64,7 @@ for kind in "${kinds[@]}"; do
       run_ctest threads tsan --label-regex threads --parallel 2
       ;;
     bpf)
-      ./run build release bpf_test
+      ./run build release bpf_test stem-bench
       run_ctest bpf release --label-regex bpf
       ;;
     kernels)

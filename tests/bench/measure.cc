@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/measure.h"
 
+#include <algorithm>
 #include <cmath>
 
 namespace stem {
@@ -40,6 +41,8 @@ Json Reference(const std::string& name, const Entry& entry) {
   json["name"] = name;
   json["mpps"] = Rounded(entry.mpps(), 3);
   json["ns"] = Rounded(entry.median_ns(), 1);
+  const auto [fastest, slowest] = std::ranges::minmax(entry.ns);
+  json["ns_range"] = {Rounded(fastest, 1), Rounded(slowest, 1)};
   if (entry.lost > 0) json["lost"] = Rounded(entry.lost, 6);
   return json;
 }

@@ -17,7 +17,15 @@ TARGETS = {
     "invite_one": [("mpps", ">=", 2)],
     "invite_spoofed": [("mpps", ">=", 2), ("vs_one", ">=", 0.8)],
     "rules_10000": [("vs_rules_10", "<=", 1.5)],
-    "policing_accuracy": [("wrong_cases", "<=", 0)],
+    "policing_accuracy": [
+        ("wrong_cases", "<=", 0),
+        ("lowest_of_allowed", ">=", 0.99),
+        (
+            "highest_of_allowed",
+            "<=",
+            1.001,
+        ),  # frames are stamped some 10 us before they are policed
+    ],
     "goodput_under_flood": [("media_lost", "<=", 0.001)],
     "verifier_stem_root": [("instructions", "<=", "ceiling")],
     "verifier_stem_pipeline": [("instructions", "<=", "ceiling")],
