@@ -12,6 +12,7 @@
 namespace stem {
 
 inline constexpr uint32_t kFlowsOfRule = 256;
+// What the data plane holds; larger sets wait for the rule classifier.
 inline constexpr uint32_t kMostRules = STEM_MAX_RULES;
 
 // The first `count` of them.

@@ -4,7 +4,6 @@
 
 #include "common/status_macros.h"
 #include "tests/bench/measure.h"
-#include "tests/bench/modules.h"
 #include "tests/bench/stem_contestant.h"
 
 namespace stem {

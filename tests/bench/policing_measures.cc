@@ -8,7 +8,6 @@
 #include "fmt/format.h"
 #include "tests/bench/cpu.h"
 #include "tests/bench/measure.h"
-#include "tests/bench/modules.h"
 #include "tests/bench/stem_contestant.h"
 
 namespace stem {
@@ -153,7 +152,6 @@ absl::StatusOr<std::vector<Json>> MeasurePolicing(const BenchOptions& options) {
       ++too_fast;
       continue;
     }
-    if (one.load > 1 && !kPolicingPending.empty()) continue;
     RETURN_IF_ERROR(stem->OpenPolicedPinhole(flow, {static_cast<uint64_t>(one.bytes_per_second()),
                                                     static_cast<uint64_t>(one.bucket())}));
     ASSIGN_OR_RETURN(const Offered offered, Send(*stem, second, flow, one, options.seconds));
@@ -174,12 +172,8 @@ absl::StatusOr<std::vector<Json>> MeasurePolicing(const BenchOptions& options) {
   json["faster_than_the_bench"] = too_fast;
   json["wrong_cases"] = wrong.size();
   json["wrong"] = wrong;
-  if (kPolicingPending.empty()) {
-    json["lowest_of_allowed"] = lowest;
-    json["highest_of_allowed"] = highest;
-  } else {
-    json["waits_for"] = kPolicingPending;
-  }
+  json["lowest_of_allowed"] = lowest;
+  json["highest_of_allowed"] = highest;
   return std::vector<Json>{json};
 }
 

@@ -10,7 +10,6 @@
 #include "fmt/format.h"
 #include "tests/bench/bench_rules.h"
 #include "tests/bench/measure.h"
-#include "tests/bench/modules.h"
 #include "tests/bench/pipeline_probe.h"
 #include "tests/bench/stem_contestant.h"
 
@@ -45,7 +44,7 @@ absl::StatusOr<std::vector<Json>> MeasureSize(const BenchOptions& options, uint3
     json["ns"] = cases.front().ns;  // of the pipeline alone, as the measure is defined
     json["vs_nftables_set"] = Ratio(entries[2].median_ns(), entries[3].median_ns());
   } else {
-    json["waits_for"] = kClassifierPending;
+    json["waits_for"] = "the rule classifier";
   }
   return std::vector<Json>{json, Reference(fmt::format("nftables_rules_{}", count), entries[1]),
                            Reference(fmt::format("nftables_set_{}", count), entries[2])};

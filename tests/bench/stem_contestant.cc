@@ -8,15 +8,23 @@
 namespace stem {
 namespace {
 
-// Where the grant gets its byte and packet rate once there is policing: so high that the bench's
-// own speed stays below it, so that every check is made and every packet passes.
+// Every check is made and every packet passes: the limits lie above what the bench can send.
 PinholeGrant GrantFor(uint32_t flow) {
-  return {STEM_PEER_ENDPOINT, PeerOf(flow), STEM_MEDIA_RTP, 1 + flow};
+  PinholeGrant grant{STEM_PEER_ENDPOINT, PeerOf(flow), STEM_MEDIA_RTP, 1 + flow};
+  grant.limits.payload_types = {1, 0};  // PCMU
+  grant.limits.max_length = 1500;
+  grant.limits.bytes = {10'000'000'000, 100'000'000};
+  grant.limits.packets = {100'000'000, 1'000'000};
+  return grant;
 }
 
-// Where that rate becomes the limit; nothing polices yet (modules.h, kPolicingPending). RTP
-// sequence numbers must go unchecked: two CPUs send into one pinhole.
-PinholeGrant PolicedGrant(uint32_t flow, const StemContestant::ByteRate&) { return GrantFor(flow); }
+// RTP sequence numbers go unchecked: two CPUs send into one pinhole.
+PinholeGrant PolicedGrant(uint32_t flow, const StemContestant::ByteRate& limit) {
+  PinholeGrant grant = GrantFor(flow);
+  grant.limits.extras = STEM_EXTRA_MANY_SSRCS;
+  grant.limits.bytes = {limit.per_second, limit.burst};
+  return grant;
+}
 
 }  // namespace
 
@@ -28,6 +36,8 @@ DataPlaneConfig StemContestant::DefaultConfig(const std::string& name, uint32_t 
   config.sip_ports = {5060};
   config.max_calls = 1024;
   config.max_pinholes = max_pinholes;
+  config.syn_guard.source.rate = kSynsPerSecond;
+  config.invite_guard.invite.rate = kInvitesPerSecond;
   return config;
 }
 

@@ -12,11 +12,14 @@
 
 namespace stem {
 
+// Thresholds of the guards for one source, and of the peers that do the same work.
+inline constexpr int kSynsPerSecond = 10;
+inline constexpr int kInvitesPerSecond = 10;
+
 // Removed from the kernel with the object.
 class StemContestant : public Contestant {
  public:
-  // What the bench starts from: everything enforced, no agent listening. Where a new module has a
-  // switch, it is switched on here.
+  // What the bench starts from: every module enforces, no agent listens.
   static DataPlaneConfig DefaultConfig(const std::string& name, uint32_t max_pinholes);
 
   static absl::StatusOr<std::unique_ptr<StemContestant>> Open(const DataPlaneConfig& config);
