@@ -41,6 +41,15 @@ def data_plane(arguments):
     return json.loads(done.stdout)
 
 
+def report(results, before=()):
+    """Shows results, and writes them down after those before: a later part may fail."""
+    for line in table.lines(results, colour=table.wants_colour(sys.stdout)):
+        say(line)
+    file = DIRECTORY / "results.json"
+    file.write_text(json.dumps([*before, *results], indent=2) + "\n")
+    say(f"written to {file.relative_to(ROOT)}")
+
+
 def main():
     quick = [a for a in sys.argv[1:] if a == "--quick"]
     groups = [a for a in sys.argv[1:] if a != "--quick"]
@@ -55,13 +64,10 @@ def main():
     results = []
     if groups != ["calls"]:
         results += data_plane(quick + [g for g in groups if g != "calls"])
+        report(results)
     if calls:
-        results += call_measures.measure_calls(DIRECTORY / "lab", say)
-    file = DIRECTORY / "results.json"
-    file.write_text(json.dumps(results, indent=2) + "\n")
-    for line in table.lines(results, colour=table.wants_colour(sys.stdout)):
-        say(line)
-    say(f"written to {file.relative_to(ROOT)}")
+        delays = call_measures.measure_calls(DIRECTORY / "lab", say)
+        report(delays, before=results)
     return 0
 
 
