@@ -15,19 +15,21 @@
 
 #define NANOSECONDS_PER_SECOND 1000000000ull
 
+/* In a flood the clock is only asked for every so many drops. */
+#define DROPS_BETWEEN_CLOCKS 16
+
 /* Whether this CPU may report one more event in this second; if so, how many it held back. */
-static __always_inline int take_event_budget(__u64 now, __u32* suppressed) {
+static __always_inline int take_event_budget(__u32* suppressed) {
   __u32 zero = 0;
   struct event_budget* budget = bpf_map_lookup_elem(&event_budget, &zero);
   if (!budget) return 0;
+  if (budget->sent >= events_per_second && ++budget->suppressed % DROPS_BETWEEN_CLOCKS) return 0;
+  const __u64 now = bpf_ktime_get_coarse_ns();
   if (now - budget->window_ns >= NANOSECONDS_PER_SECOND) {
     budget->window_ns = now;
     budget->sent = 0;
   }
-  if (budget->sent >= events_per_second) {
-    budget->suppressed++;
-    return 0;
-  }
+  if (budget->sent >= events_per_second) return 0;
   budget->sent++;
   *suppressed = budget->suppressed;
   budget->suppressed = 0;
@@ -37,12 +39,11 @@ static __always_inline int take_event_budget(__u64 now, __u32* suppressed) {
 /* A subprogram: inlined at two dozen exits it would be most of the pipeline. */
 static __noinline int report(const struct packet* packet, enum stem_reason reason, __u32 rule,
                              __u8 observed) {
-  const __u64 now = bpf_ktime_get_coarse_ns();
   __u32 suppressed = 0;
-  if (!take_event_budget(now, &suppressed)) return 0;
+  if (!take_event_budget(&suppressed)) return 0;
   struct stem_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
   if (!event) return 0; /* the reader is slow; the counter has the packet */
-  event->time_ns = now;
+  event->time_ns = bpf_ktime_get_ns();
   event->reason = reason;
   event->side = packet->side;
   __builtin_memcpy(event->source, packet->source, 16);
