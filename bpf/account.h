@@ -33,7 +33,7 @@ static __always_inline int take_event_budget(__u64 now, __u32* suppressed) {
 
 /* A subprogram: inlined at a dozen exits it would be most of the pipeline. */
 static __noinline int report(const struct packet* packet, __u32 side, enum stem_reason reason,
-                             __u32 bytes, __u8 rule) {
+                             __u32 bytes, __u32 rule) {
   const __u64 now = bpf_ktime_get_ns();
   __u32 suppressed = 0;
   if (!take_event_budget(now, &suppressed)) return 0;
@@ -57,7 +57,7 @@ static __noinline int report(const struct packet* packet, __u32 side, enum stem_
 
 /* Counts and reports a drop. */
 static __always_inline int drop(const struct packet* packet, __u32 side, enum stem_reason reason,
-                                __u32 bytes, __u8 rule) {
+                                __u32 bytes, __u32 rule) {
   count(side, reason, bytes);
   report(packet, side, reason, bytes, rule);
   return XDP_DROP;

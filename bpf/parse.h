@@ -25,6 +25,8 @@
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
 
+#define TCP_FLAGS_OFFSET 13
+
 #define NEXT_HOP_BY_HOP 0
 #define NEXT_ROUTING 43
 #define NEXT_FRAGMENT 44
@@ -47,6 +49,9 @@ struct packet {
   __u8 vlan_tags;
   __u8 plain_header; /* no IPv4 options, no IPv6 extension headers */
   __u8 arp;
+  __u8 transport; /* the transport header was there: ports, flags and type below are its own */
+  __u8 tcp_flags;
+  __u8 icmp_type; /* of ICMP and ICMPv6 */
 };
 
 struct vlan_tag {
@@ -78,11 +83,19 @@ static __always_inline enum stem_reason parse_ports(void* data, void* data_end,
     if (length < sizeof(*udp) || length > l4_length) return STEM_REASON_bad_header;
     packet->source_port = bpf_ntohs(udp->source);
     packet->destination_port = bpf_ntohs(udp->dest);
+    packet->transport = 1;
   } else if (packet->protocol == IPPROTO_TCP) {
     __be16* ports = data + packet->l4_offset; /* source, destination */
     if ((void*)(ports + 10) > data_end || l4_length < 20) return STEM_REASON_truncated;
     packet->source_port = bpf_ntohs(ports[0]);
     packet->destination_port = bpf_ntohs(ports[1]);
+    packet->tcp_flags = ((__u8*)ports)[TCP_FLAGS_OFFSET];
+    packet->transport = 1;
+  } else if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6) {
+    __u8* type = data + packet->l4_offset;
+    if ((void*)(type + 1) > data_end || l4_length < 1) return STEM_REASON_truncated;
+    packet->icmp_type = *type;
+    packet->transport = 1;
   }
   return PARSED;
 }

@@ -49,7 +49,8 @@ int stem_pipeline(struct xdp_md* ctx) {
       return relay(ctx, &packet, side, bytes);
     }
   }
-  if (is_signalling(&packet)) return to_agent(ctx, &packet, side, bytes);
+  if (is_signalling(&packet) || match.action == STEM_RULE_INSPECT)
+    return to_agent(ctx, &packet, side, bytes);
 
   if (match.action == STEM_RULE_ALLOW) return pass(side, STEM_REASON_rule_allowed, bytes);
   if (default_pass) return pass(side, STEM_REASON_policy_allowed, bytes);

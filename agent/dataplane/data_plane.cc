@@ -155,6 +155,8 @@ absl::StatusOr<DataPlane> DataPlane::Open(const DataPlaneConfig& config) {
   ASSIGN_OR_RETURN(plane.counters_, OpenPin(directory, "counters"));
   ASSIGN_OR_RETURN(plane.xsks_, OpenPin(directory, "xsks"));
   ASSIGN_OR_RETURN(plane.events_, OpenPin(directory, "events"));
+  ASSIGN_OR_RETURN(plane.rule_counters_, OpenPin(directory, "rule_counters"));
+  ASSIGN_OR_RETURN(plane.rule_slots_, OpenPin(directory, "rule_slots"));
   return plane;
 }
 

@@ -8,6 +8,7 @@
 #include <cerrno>
 
 #include "agent/dataplane/errno_status.h"
+#include "agent/dataplane/rule_tables.h"
 #include "agent/dataplane/unique_fd.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
@@ -61,12 +62,14 @@ absl::StatusOr<PipelinePtr> LoadPipeline(const DataPlaneConfig& config,
   skeleton->rodata->inside_ifindex = inside;
   skeleton->rodata->default_pass = config.default_pass;
   skeleton->rodata->agent_down_pass = config.agent_down_pass;
-  skeleton->rodata->rule_count = static_cast<uint32_t>(config.rules.size());
   skeleton->rodata->events_per_second = config.events_per_second;
   std::fill_n(skeleton->rodata->sip_ports, STEM_MAX_SIP_PORTS, 0);
   std::copy(config.sip_ports.begin(), config.sip_ports.end(), skeleton->rodata->sip_ports);
   bpf_map__set_max_entries(skeleton->maps.calls, config.max_calls);
   bpf_map__set_max_entries(skeleton->maps.pinholes, config.max_pinholes);
+  const CompiledRules none;
+  const CompiledRules& rules = config.rules != nullptr ? *config.rules : none;
+  RETURN_IF_ERROR(SizeRuleTables(rules, *skeleton));
 
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton->obj) {
@@ -75,12 +78,7 @@ absl::StatusOr<PipelinePtr> LoadPipeline(const DataPlaneConfig& config,
   if (const int error = stem_pipeline__load(skeleton.get()); error != 0) {
     return ErrnoStatus(error, "loading the pipeline program (the kernel's reason is in the log)");
   }
-  for (uint32_t i = 0; i < config.rules.size(); ++i) {
-    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.rules), &i, &config.rules[i], BPF_ANY) !=
-        0) {
-      return ErrnoStatus(errno, fmt::format("writing static rule {}", i + 1));
-    }
-  }
+  RETURN_IF_ERROR(FillRuleTables(rules, *skeleton));
   return skeleton;
 }
 
