@@ -2,11 +2,11 @@
 /*
  * Pattern matcher (report, section 3.1): the static rules, first match wins.
  *
- * Aggregated bit vectors (docs/decisions/0010): each dimension gives one row of bits, bit i saying
- * that rule i allows this packet's value there; the lowest bit set in all five rows is the first
- * rule that matches. The aggregate words in front of a row say which of its words are not zero, so
- * only words that can hold a match are read. The number of lookups does not depend on the number
- * of rules.
+ * Aggregated bit vectors (docs/decisions/0010): each dimension gives one row of bits, a bit saying
+ * that its rule allows this packet's value there; a bit set in all five rows is a match. The
+ * aggregate words in front of a row say which of its words are not zero, so only words that can
+ * hold a match are read: few, because rules with like addresses have bits side by side. The number
+ * of lookups does not depend on the number of rules.
  */
 #ifndef STEM_PATTERN_MATCHER_H
 #define STEM_PATTERN_MATCHER_H
@@ -119,59 +119,78 @@ static __always_inline void count_rule(__u32 slot, __u32 bytes) {
 /* Where a search stands. Kept in one struct because bpf_loop() hands its steps one pointer. */
 struct rule_search {
   struct rule_rows rows;
-  __u64 words; /* of this aggregate, still to be looked at */
-  __u64 found; /* matches in this word, still to be looked at */
-  __u32 aggregate;
-  __u32 word;
+  const struct stem_rule_entries* entries;
+  __u64 words;     /* of this aggregate, still to be looked at; at last: observers that match */
+  __u32 aggregate; /* rule_aggregates when all have been looked at */
+  __u32 best;      /* place in the list of the first match so far */
+  __u32 best_bit;
   __u32 bytes;
-  struct rule_match match;
 };
 #define SEARCH_ON 0
 #define SEARCH_ENDED 1
+#define NO_RULE 0xffffffff
 
-/* Ends an aggregate or a word, or looks at one rule. */
+/* Looks at one word, the next that is not zero in all aggregates. */
 static long search_step(__u32 step, struct rule_search* search) {
   (void)step;
-  if (search->found) {
-    __u32 index = search->word * 64 + lowest_bit(search->found);
-    search->found &= search->found - 1;
-    const struct stem_rule_entry* entry = bpf_map_lookup_elem(&rule_entries, &index);
-    if (!entry) return SEARCH_ENDED;
-    count_rule(entry->slot, search->bytes);
-    if (entry->action == STEM_RULE_OBSERVE) return SEARCH_ON;
-    search->match.action = entry->action;
-    search->match.rule = entry->slot + 1;
-    return SEARCH_ENDED;
-  }
-  if (search->words) {
-    const __u32 word = search->aggregate * 64 + lowest_bit(search->words);
-    if (word >= rule_words) return SEARCH_ENDED;
-    search->words &= search->words - 1;
-    search->word = word;
-    search->found = in_all(&search->rows, rule_aggregates + word);
+  if (!search->words) {
+    const __u32 aggregate = ++search->aggregate;
+    if (aggregate >= rule_aggregates) return SEARCH_ENDED;
+    search->words = in_all(&search->rows, aggregate);
     return SEARCH_ON;
   }
-  const __u32 aggregate = ++search->aggregate;
-  if (aggregate >= rule_aggregates) {
-    search->match.action = STEM_RULE_END;
-    return SEARCH_ENDED;
+  const __u32 word = search->aggregate * 64 + lowest_bit(search->words);
+  if (word >= rule_words) return SEARCH_ENDED;
+  search->words &= search->words - 1;
+  const __u64 found = in_all(&search->rows, rule_aggregates + word);
+  if (!found) return SEARCH_ON;
+  /* Within a word the rules are in the order of the list: its lowest bit is its first match. */
+  const __u32 bit = word * 64 + lowest_bit(found);
+  if (bit >= STEM_RULE_BITS) return SEARCH_ENDED;
+  const __u32 place = search->entries->of[bit].place;
+  if (place < search->best) {
+    search->best = place;
+    search->best_bit = bit;
   }
-  search->words = in_all(&search->rows, aggregate);
+  return SEARCH_ON;
+}
+
+/* Counts for one of the observers that match, if the packet got as far as it. */
+static long observe_step(__u32 step, struct rule_search* search) {
+  (void)step;
+  if (!search->words) return SEARCH_ENDED;
+  const struct stem_rule_entry* entry = &search->entries->of[lowest_bit(search->words) & 63];
+  search->words &= search->words - 1;
+  if (entry->place < search->best) count_rule(entry->slot, search->bytes);
   return SEARCH_ON;
 }
 
 /*
  * The first rule that decides about this packet; it and the observing rules before it have counted
  * the packet (IP bytes). Tables that do not fit each other, which no compiler of ours makes, deny.
- * A loop of the language's own would cost the verifier a second with 16,384 rules.
+ * Loops of the language's own would cost the verifier a second with 16,384 rules.
  */
 static __noinline __u64 search_rules(const struct packet* packet, __u32 side) {
-  struct rule_search search = {.match.action = STEM_RULE_DENY, .bytes = packet->ip_length};
-  if (find_rows(packet, side, &search.rows)) {
-    search.words = in_all(&search.rows, 0);
-    bpf_loop(rule_aggregates + rule_words + rule_observers + 2, search_step, &search, 0);
+  const __u64 broken = STEM_RULE_DENY;
+  const __u32 zero = 0;
+  struct rule_search search = {.best = NO_RULE, .bytes = packet->ip_length};
+  search.entries = bpf_map_lookup_elem(&rule_entries, &zero);
+  if (!search.entries || !find_rows(packet, side, &search.rows)) return broken;
+
+  search.words = in_all(&search.rows, 0);
+  if (rule_observers) search.words &= ~1ull; /* they have the first word to themselves */
+  bpf_loop(rule_aggregates + rule_words, search_step, &search, 0);
+  if (search.aggregate < rule_aggregates) return broken;
+
+  if (rule_observers) {
+    search.words = in_all(&search.rows, rule_aggregates);
+    bpf_loop(64, observe_step, &search, 0);
   }
-  return search.match.action | (__u64)search.match.rule << 32;
+  if (search.best == NO_RULE) return STEM_RULE_END;
+  if (search.best_bit >= STEM_RULE_BITS) return broken;
+  const struct stem_rule_entry* entry = &search.entries->of[search.best_bit];
+  count_rule(entry->slot, search.bytes);
+  return entry->action | (__u64)(entry->slot + 1) << 32;
 }
 
 static __always_inline struct rule_match match_rules(const struct packet* packet, __u32 side) {

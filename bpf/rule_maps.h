@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
  * The compiled rule set, as tables (docs/decisions/0010): one row of bits for every value a packet
- * can have in each of five dimensions, bit i standing for rule i. The tables are not pinned: they
+ * can have in each of five dimensions, each rule having its bit. The tables are not pinned: they
  * belong to the pipeline they were loaded with, and so a set arrives whole with the swap of slot 0.
  */
 #ifndef STEM_RULE_MAPS_H
@@ -66,9 +66,9 @@ struct {
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1); /* by the rule set */
+  __uint(max_entries, 1);
   __type(key, __u32);
-  __type(value, struct stem_rule_entry);
+  __type(value, struct stem_rule_entries);
 } rule_entries SEC(".maps");
 
 /* By slot: a rule keeps its slot, and so its counters, as long as a rule of that name exists. */

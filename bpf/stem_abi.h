@@ -207,10 +207,15 @@ struct stem_rule_services {
 };
 
 struct stem_rule_entry {
+  __u32 place; /* in the list of rules: the lowest that matches decides */
   enum stem_rule_action action;
   __u32 slot; /* in `rule_counters` */
 };
-STEM_STATIC_ASSERT(sizeof(struct stem_rule_entry) == 8, "value has no holes");
+/* By bit. Rules that observe have the first 64 to themselves, if there are any. */
+#define STEM_RULE_BITS (STEM_MAX_RULES + 64)
+struct stem_rule_entries {
+  struct stem_rule_entry of[STEM_RULE_BITS];
+};
 
 /* Key of `rule_slots`: NUL-terminated, and NUL to its end. */
 #define STEM_RULE_NAME_MAX 64

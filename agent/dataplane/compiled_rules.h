@@ -26,13 +26,14 @@ struct RuleAddresses {
 };
 
 struct CompiledRules {
-  // What the kernel needs of a rule besides its place.
+  // What the kernel needs of a rule besides what it matches.
   struct Entry {
     std::string name;  // shorter than STEM_RULE_NAME_MAX
     stem_rule_action action = STEM_RULE_END;
+    uint32_t bit = 0;
   };
 
-  std::vector<Entry> rules;  // in the order they are tried
+  std::vector<Entry> rules;  // in the order of the list
   uint32_t words = 0;        // of 64 rules
   uint32_t aggregates = 0;   // of 64 words
   uint32_t observers = 0;
@@ -49,8 +50,7 @@ struct CompiledRules {
     for (const RuleRows& one : rows) rows_total += one.count;
     for (const RuleAddresses& one : addresses) nodes += one.nodes.size();
     return rows_total * row_bytes() + nodes * sizeof(stem_rule_node) + 2 * sizeof(stem_rule_roots) +
-           2 * sizeof(stem_rule_ports) + sizeof(stem_rule_services) +
-           rules.size() * sizeof(stem_rule_entry);
+           2 * sizeof(stem_rule_ports) + sizeof(stem_rule_services) + sizeof(stem_rule_entries);
   }
 };
 

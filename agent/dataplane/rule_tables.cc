@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <unordered_set>
 
 #include "agent/dataplane/errno_status.h"
@@ -93,12 +94,12 @@ absl::Status FillEntries(const CompiledRules& rules, const stem_pipeline& pipeli
   const int counters_fd = bpf_map__fd(pipeline.maps.rule_counters);
   ASSIGN_OR_RETURN(RuleSlots taken, ReadRuleSlots(slots_fd));
   SlotAssignment slots(rules, std::move(taken), slots_fd, counters_fd);
+  const auto entries = std::make_unique<stem_rule_entries>();
   for (uint32_t i = 0; i < rules.rules.size(); ++i) {
     ASSIGN_OR_RETURN(const uint32_t slot, slots.For(rules.rules[i].name));
-    const stem_rule_entry entry{rules.rules[i].action, slot};
-    RETURN_IF_ERROR(Write(pipeline.maps.rule_entries, i, &entry));
+    entries->of[rules.rules[i].bit] = {i, rules.rules[i].action, slot};
   }
-  return absl::OkStatus();
+  return Write(pipeline.maps.rule_entries, 0, entries.get());
 }
 
 }  // namespace
@@ -127,7 +128,6 @@ absl::Status SizeRuleTables(const CompiledRules& rules, stem_pipeline& pipeline)
   };
   for (const int error :
        {size(pipeline.maps.rule_rows, row_count), size(pipeline.maps.rule_nodes, node_count),
-        size(pipeline.maps.rule_entries, fixed.rule_count),
         bpf_map__set_value_size(pipeline.maps.rule_rows,
                                 static_cast<uint32_t>(rules.row_bytes()))}) {
     if (error != 0) return ErrnoStatus(error, "sizing the tables of the rules");

@@ -13,7 +13,7 @@
 
 namespace stem {
 
-// A prefix and the rules that name exactly it.
+// A prefix and the bits of the rules that name exactly it.
 struct PrefixRules {
   Prefix prefix;
   std::vector<uint32_t> rules;

@@ -10,11 +10,11 @@
 
 namespace stem {
 
-// A set of rules, bit i of word i / 64 standing for rule i.
+// A set of rules, by their bits.
 using RuleBits = std::vector<uint64_t>;
 
-inline void SetBit(RuleBits& bits, uint32_t rule) { bits[rule / 64] |= uint64_t{1} << rule % 64; }
-inline void FlipBit(RuleBits& bits, uint32_t rule) { bits[rule / 64] ^= uint64_t{1} << rule % 64; }
+inline void SetBit(RuleBits& bits, uint32_t bit) { bits[bit / 64] |= uint64_t{1} << bit % 64; }
+inline void FlipBit(RuleBits& bits, uint32_t bit) { bits[bit / 64] ^= uint64_t{1} << bit % 64; }
 
 class RowTable {
  public:

@@ -10,6 +10,7 @@
 
 #include "agent/pattern_matcher/address_trie.h"
 #include "agent/pattern_matcher/row_table.h"
+#include "agent/pattern_matcher/rule_order.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
 
@@ -28,11 +29,12 @@ double MiB(size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 class Compiler {
  public:
   explicit Compiler(std::span<const Rule> rules) : rules_(rules) {
-    out_.words = WordsFor(rules.size());
+    const RuleOrder order = OrderRules(rules);
+    out_.words = WordsFor(order.bits);
     out_.aggregates = WordsFor(out_.words);
-    for (const Rule& rule : rules) {
-      out_.rules.push_back({rule.name, rule.action});
-      if (rule.action == STEM_RULE_OBSERVE) ++out_.observers;
+    out_.observers = order.observers;
+    for (size_t i = 0; i < rules.size(); ++i) {
+      out_.rules.push_back({rules[i].name, rules[i].action, order.bit_of[i]});
     }
   }
 
@@ -46,6 +48,7 @@ class Compiler {
   }
 
  private:
+  uint32_t Bit(size_t rule) const { return out_.rules[rule].bit; }
   RuleBits NoRules() const { return RuleBits(out_.words); }
   RowTable NewRows() const { return RowTable(out_.words, out_.aggregates); }
 
@@ -56,9 +59,9 @@ class Compiler {
     for (uint32_t i = 0; i < rules_.size(); ++i) {
       const std::optional<Prefix>& prefix = rules_[i].*field;
       if (!prefix) {
-        SetBit(wildcards, i);
+        SetBit(wildcards, Bit(i));
       } else {
-        named[{prefix->address, prefix->bits}].push_back(i);
+        named[{prefix->address, prefix->bits}].push_back(Bit(i));
       }
     }
     std::vector<PrefixRules> prefixes;
@@ -74,11 +77,11 @@ class Compiler {
   void AddPorts(size_t which, PortRange Rule::*field) {
     RowTable rows = NewRows();
     RuleBits current = NoRules();
-    std::vector<std::pair<uint32_t, uint32_t>> flips;  // at this port, this rule begins or ends
+    std::vector<std::pair<uint32_t, uint32_t>> flips;  // at this port, this bit begins or ends
     for (uint32_t i = 0; i < rules_.size(); ++i) {
       const PortRange& range = rules_[i].*field;
-      flips.emplace_back(range.first, i);
-      flips.emplace_back(range.last + 1u, i);
+      flips.emplace_back(range.first, Bit(i));
+      flips.emplace_back(range.last + 1u, Bit(i));
     }
     std::sort(flips.begin(), flips.end());
     stem_rule_ports& table = *out_.ports[which];
@@ -133,7 +136,7 @@ class Compiler {
     std::map<Service, RuleBits> wanted;
     for (uint32_t i = 0; i < rules_.size(); ++i) {
       RuleBits& bits = wanted.try_emplace(ServiceOf(rules_[i]), NoRules()).first->second;
-      SetBit(bits, i);
+      SetBit(bits, Bit(i));
     }
     // Most services are wanted by the same few: their row is made once.
     std::map<std::vector<const RuleBits*>, uint16_t> made;
@@ -168,16 +171,19 @@ class Compiler {
 
 absl::StatusOr<std::shared_ptr<const CompiledRules>> CompileRules(std::span<const Rule> rules,
                                                                   const RuleLimits& limits) {
-  if (rules.size() > limits.rules) {
+  if (rules.size() > std::min<size_t>(limits.rules, STEM_MAX_RULES)) {
     return absl::ResourceExhaustedError(
         fmt::format("{} rules, limits.rules allows {}", rules.size(), limits.rules));
   }
-  ASSIGN_OR_RETURN(CompiledRules compiled, Compiler(rules).Compile());
-  if (compiled.observers > STEM_MAX_OBSERVERS) {
+  const auto observers = std::count_if(rules.begin(), rules.end(), [](const Rule& rule) {
+    return rule.action == STEM_RULE_OBSERVE;
+  });
+  if (observers > STEM_MAX_OBSERVERS) {
     return absl::ResourceExhaustedError(
         fmt::format("{} rules with action observe, at most {} can be looked at for one packet",
-                    compiled.observers, STEM_MAX_OBSERVERS));
+                    observers, STEM_MAX_OBSERVERS));
   }
+  ASSIGN_OR_RETURN(CompiledRules compiled, Compiler(rules).Compile());
   if (compiled.KernelBytes() > limits.kernel_bytes) {
     return absl::ResourceExhaustedError(
         fmt::format("the rules need {:.1f} MiB of kernel memory, limits.rule_memory allows {:.1f} "

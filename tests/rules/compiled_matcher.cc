@@ -25,12 +25,12 @@ CompiledMatcher::CompiledMatcher(const CompiledRules& rules)
     tables_.ports[i] = rules.ports[i].get();
   }
   for (uint32_t i = 0; i < rules.rules.size(); ++i) {
-    entries_.push_back({rules.rules[i].action, i});
+    entries_->of[rules.rules[i].bit] = {i, rules.rules[i].action, i};
   }
   tables_.rows = rows_.data();
   tables_.nodes = nodes_.data();
   tables_.services = rules.services.get();
-  tables_.entries = entries_.data();
+  tables_.entries = entries_.get();
   tables_.counters = counters_.data();
 }
 

@@ -3,16 +3,17 @@
 
 #include <string.h>
 
+static struct user_space_rules* current;
+
 static void user_space_loop(__u32 steps, long (*step)(), void* context) {
   for (__u32 i = 0; i < steps; i++) {
+    current->steps++;
     if (step(i, context)) break;
   }
 }
 
 #define FIXED_AT_LOAD static
 #include "bpf/pattern_matcher.h"
-
-static struct user_space_rules* current;
 
 static void* bpf_map_lookup_elem(void* map, const void* key) {
   __u32 index;
@@ -25,7 +26,7 @@ static void* bpf_map_lookup_elem(void* map, const void* key) {
   if (map == &rule_nodes) {
     return index < current->node_count ? (void*)(current->nodes + index) : 0;
   }
-  if (map == &rule_entries) return index < rule_count ? (void*)(current->entries + index) : 0;
+  if (map == &rule_entries) return index < 1 ? (void*)current->entries : 0;
   if (map == &rule_counters) return index < rule_count ? (void*)(current->counters + index) : 0;
   if (map == &rule_services) return index < 1 ? (void*)current->services : 0;
   if (map == &rule_ports) return index < 2 ? (void*)current->ports[index] : 0;

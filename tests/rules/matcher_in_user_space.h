@@ -21,9 +21,9 @@ struct user_space_rules {
   const struct stem_rule_roots* roots[2];
   const struct stem_rule_ports* ports[2];
   const struct stem_rule_services* services;
-  const struct stem_rule_entry* entries;
+  const struct stem_rule_entries* entries;
   struct stem_count* counters; /* `count` of them: slots are the rules' numbers */
-  __u64 lookups;               /* made so far */
+  __u64 lookups, steps;        /* made, and looked at, so far */
 };
 
 struct user_space_packet {

@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "fmt/format.h"
 
@@ -139,6 +140,23 @@ IpAddress NearAddress(const std::optional<Prefix>& prefix, int family, Chance& c
   }
 }
 
+// As lists are written: hosts before nets before wildcards, though not strictly.
+void SortBySpecificity(std::vector<Rule>& rules, Chance& chance) {
+  const auto bits = [](const std::optional<Prefix>& prefix) {
+    if (!prefix) return 0;
+    return prefix->address.is_v4() ? prefix->bits - 96 : prefix->bits / 4;
+  };
+  std::vector<std::pair<int, size_t>> order(rules.size());
+  for (size_t i = 0; i < rules.size(); ++i) {
+    const int noise = static_cast<int>(Below(8, chance));
+    order[i] = {bits(rules[i].source) + bits(rules[i].destination) + noise, i};
+  }
+  std::sort(order.begin(), order.end(), std::greater<>());
+  std::vector<Rule> sorted;
+  for (const auto& [weight, i] : order) sorted.push_back(std::move(rules[i]));
+  rules = std::move(sorted);
+}
+
 bool HasPorts(uint8_t protocol) { return protocol == IPPROTO_TCP || protocol == IPPROTO_UDP; }
 
 }  // namespace
@@ -149,7 +167,6 @@ std::vector<Rule> ClassBenchLikeRules(size_t count, uint64_t seed) {
   std::vector<Rule> rules(count);
   for (size_t i = 0; i < count; ++i) {
     Rule& rule = rules[i];
-    rule.name = fmt::format("rule-{}", i + 1);
     rule.action = Percent(60, chance) ? STEM_RULE_ALLOW : STEM_RULE_DENY;
     rule.from = OneOf({STEM_SIDE_OUTSIDE, STEM_SIDE_INSIDE, STEM_SIDE_NONE}, chance);
     const int family = Percent(10, chance) ? 6 : 4;
@@ -166,6 +183,8 @@ std::vector<Rule> ClassBenchLikeRules(size_t count, uint64_t seed) {
       rule.destination_ports = SitePorts(false, chance);
     }
   }
+  SortBySpecificity(rules, chance);
+  for (size_t i = 0; i < count; ++i) rules[i].name = fmt::format("rule-{}", i + 1);
   return rules;
 }
 
