@@ -120,9 +120,10 @@ static __always_inline void count_rule(__u32 slot, __u32 bytes) {
 struct rule_search {
   struct rule_rows rows;
   const struct stem_rule_entries* entries;
-  __u64 words;     /* of this aggregate, still to be looked at; at last: observers that match */
-  __u32 aggregate; /* rule_aggregates when all have been looked at */
-  __u32 best;      /* place in the list of the first match so far */
+  __u64 words; /* of this aggregate, still to be looked at; at last: observers that match */
+  __u32 aggregate;
+  __u32 complete; /* all aggregates have been looked at */
+  __u32 best;     /* place in the list of the first match so far */
   __u32 best_bit;
   __u32 bytes;
 };
@@ -134,8 +135,12 @@ struct rule_search {
 static long search_step(__u32 step, struct rule_search* search) {
   (void)step;
   if (!search->words) {
-    const __u32 aggregate = ++search->aggregate;
-    if (aggregate >= rule_aggregates) return SEARCH_ENDED;
+    const __u32 aggregate = search->aggregate + 1;
+    if (aggregate >= rule_aggregates) {
+      search->complete = 1;
+      return SEARCH_ENDED;
+    }
+    search->aggregate = aggregate;
     search->words = in_all(&search->rows, aggregate);
     return SEARCH_ON;
   }
@@ -180,7 +185,7 @@ static __noinline __u64 search_rules(const struct packet* packet, __u32 side) {
   search.words = in_all(&search.rows, 0);
   if (rule_observers) search.words &= ~1ull; /* they have the first word to themselves */
   bpf_loop(rule_aggregates + rule_words, search_step, &search, 0);
-  if (search.aggregate < rule_aggregates) return broken;
+  if (!search.complete) return broken;
 
   if (rule_observers) {
     search.words = in_all(&search.rows, rule_aggregates);
