@@ -142,7 +142,7 @@ static long search_step(__u32 step, struct rule_search* search) {
     }
     search->aggregate = aggregate;
     search->words = in_all(&search->rows, aggregate);
-    return SEARCH_ON;
+    if (!search->words) return SEARCH_ON;
   }
   const __u32 word = search->aggregate * 64 + lowest_bit(search->words);
   if (word >= rule_words) return SEARCH_ENDED;
