@@ -22,7 +22,7 @@ namespace stem {
 namespace {
 
 constexpr unsigned kLoopback = 1;  // interface that exists in every network namespace
-constexpr size_t kPackets = 200;  // the kernel takes some 20 ms to begin each run
+constexpr size_t kPackets = 200;   // the kernel takes some 20 ms to begin each run
 constexpr uint32_t kRepeat = 1000;
 
 double Milliseconds(std::chrono::steady_clock::duration duration) {

@@ -148,6 +148,16 @@ TEST_F(AgentConfigTest, RulesThatCannotBe) {
   EXPECT_THAT(
       Complaint("rules: [{name: a, action: deny, source: 192.0.2.1, destination: 2001:db8::1}]\n"),
       HasSubstr("another address family"));
+  EXPECT_THAT(Complaint("rules: [{name: a, action: deny, protocol: udp, tcp_flags: syn}]\n"),
+              HasSubstr("tcp_flags need TCP"));
+  EXPECT_THAT(Complaint("rules: [{name: a, action: deny, protocol: tcp, tcp_flags: 'syn,!syn'}]\n"),
+              HasSubstr("not a list of TCP flags"));
+  EXPECT_THAT(Complaint("rules: [{name: a, action: deny, protocol: udp, icmp_type: 8}]\n"),
+              HasSubstr("icmp_type needs ICMP"));
+  EXPECT_THAT(Complaint("rules: [{name: a, action: inspect, protocol: udp}]\n"),
+              HasSubstr("inspect is for SIP"));
+  EXPECT_THAT(Complaint("rules: [{name: security-manager, action: deny}]\n"),
+              HasSubstr("names another rule"));
   std::string many = "rules:\n";
   for (int i = 0; i < STEM_MAX_RULES; ++i) {
     many += "  - {name: r" + std::to_string(i) + ", action: deny}\n";
