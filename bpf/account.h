@@ -2,6 +2,9 @@
 /*
  * Accounting: every exit of the pipeline increments one named counter; drops are also reported to
  * the ring buffer, at most `events_per_second` on each CPU.
+ *
+ * A pipeline loaded for simulation (`dry_run`) writes its decision to the map `trace` instead, and
+ * nothing anywhere else.
  */
 #ifndef STEM_ACCOUNT_H
 #define STEM_ACCOUNT_H
@@ -31,42 +34,96 @@ static __always_inline int take_event_budget(__u64 now, __u32* suppressed) {
   return 1;
 }
 
-/* A subprogram: inlined at a dozen exits it would be most of the pipeline. */
-static __noinline int report(const struct packet* packet, __u32 side, enum stem_reason reason,
-                             __u32 bytes, __u32 rule) {
-  const __u64 now = bpf_ktime_get_ns();
+/* A subprogram: inlined at two dozen exits it would be most of the pipeline. */
+static __noinline int report(const struct packet* packet, enum stem_reason reason, __u32 rule,
+                             __u8 observed) {
+  const __u64 now = bpf_ktime_get_coarse_ns();
   __u32 suppressed = 0;
   if (!take_event_budget(now, &suppressed)) return 0;
   struct stem_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
   if (!event) return 0; /* the reader is slow; the counter has the packet */
   event->time_ns = now;
   event->reason = reason;
-  event->side = side;
+  event->side = packet->side;
   __builtin_memcpy(event->source, packet->source, 16);
   __builtin_memcpy(event->destination, packet->destination, 16);
   event->source_port = packet->source_port;
   event->destination_port = packet->destination_port;
-  event->length = bytes > 0xffff ? 0xffff : bytes;
+  event->length = packet->bytes > 0xffff ? 0xffff : packet->bytes;
   event->protocol = packet->protocol;
-  event->rule = rule;
+  event->observed = observed;
   event->suppressed = suppressed;
-  event->reserved = 0;
+  event->rule = rule;
   bpf_ringbuf_submit(event, 0);
   return 0;
 }
 
+/* In a simulation: what was decided. */
+static __always_inline void trace_decision(enum stem_reason reason, __u32 rule) {
+  __u32 zero = 0;
+  struct stem_trace* decided = bpf_map_lookup_elem(&trace, &zero);
+  if (!decided) return;
+  decided->reason = reason;
+  decided->rule = rule;
+}
+
+static __always_inline void trace_observed(enum stem_reason reason) {
+  __u32 zero = 0;
+  struct stem_trace* decided = bpf_map_lookup_elem(&trace, &zero);
+  if (!decided) return;
+  if (reason < 64) {
+    decided->observed[0] |= 1ull << reason;
+  } else {
+    decided->observed[1] |= 1ull << (reason - 64);
+  }
+}
+
+/* Counts a packet that goes on, by whatever way. */
+static __always_inline void account(const struct packet* packet, enum stem_reason reason) {
+  if (dry_run) {
+    trace_decision(reason, 0);
+  } else {
+    count(&counters, packet->side, reason, packet->bytes);
+  }
+}
+
 /* Counts and reports a drop. */
-static __always_inline int drop(const struct packet* packet, __u32 side, enum stem_reason reason,
-                                __u32 bytes, __u32 rule) {
-  count(side, reason, bytes);
-  report(packet, side, reason, bytes, rule);
+static __always_inline int drop(const struct packet* packet, enum stem_reason reason, __u32 rule) {
+  if (dry_run) {
+    trace_decision(reason, rule);
+  } else {
+    count(&counters, packet->side, reason, packet->bytes);
+    report(packet, reason, rule, 0);
+  }
   return XDP_DROP;
 }
 
 /* Counts a packet that goes to the kernel stack. */
-static __always_inline int pass(__u32 side, enum stem_reason reason, __u32 bytes) {
-  count(side, reason, bytes);
+static __always_inline int pass(const struct packet* packet, enum stem_reason reason) {
+  account(packet, reason);
   return XDP_PASS;
+}
+
+/*
+ * A module found `reason` to drop the packet. True when it must be dropped; a module in observe
+ * counts and reports, and lets it go on.
+ */
+static __always_inline int enforced(const struct packet* packet, enum stem_module module,
+                                    enum stem_reason reason, __u32 rule) {
+  if (module_mode[module] != STEM_MODULE_OBSERVE) return 1;
+  if (dry_run) {
+    trace_observed(reason);
+  } else {
+    count(&observed, packet->side, reason, packet->bytes);
+    report(packet, reason, rule, 1);
+  }
+  return 0;
+}
+
+/* XDP_DROP when the module enforces, XDP_PASS (go on) when it observes. */
+static __always_inline int refuse(const struct packet* packet, enum stem_module module,
+                                  enum stem_reason reason) {
+  return enforced(packet, module, reason, 0) ? drop(packet, reason, 0) : XDP_PASS;
 }
 
 #endif /* STEM_ACCOUNT_H */

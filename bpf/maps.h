@@ -60,12 +60,24 @@ struct {
   __type(value, struct event_budget);
 } event_budget SEC(".maps");
 
+/* Written by a simulation only. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, struct stem_trace);
+} trace SEC(".maps");
+
 /* Fixed at load. The verifier removes what a constant makes unreachable. */
 const volatile __u32 outside_ifindex = 0;
 const volatile __u32 inside_ifindex = 0;
-const volatile __u32 default_pass = 0;        /* default_policy: pass */
-const volatile __u32 agent_down_pass = 0;     /* signalling.agent_down: pass */
+const volatile __u32 default_pass = 0;    /* default_policy: pass */
+const volatile __u32 agent_down_pass = 0; /* signalling.agent_down: pass */
+const volatile __u32 rule_generation = 1; /* differs from one rule set to the next, never 0 */
+const volatile __u32 rules_observe = 0;   /* the set has observe rules: every packet must meet it */
 const volatile __u32 events_per_second = 100; /* per CPU */
 const volatile __u16 sip_ports[STEM_MAX_SIP_PORTS] = {5060};
+const volatile __u8 module_mode[STEM_MODULE_MAX]; /* enum stem_module_mode; filled by the agent */
+const volatile __u32 dry_run = 0;                 /* a simulation: decide, change nothing */
 
 #endif /* STEM_MAPS_H */

@@ -22,10 +22,9 @@
 
 #define MAX_VLAN_TAGS 2
 #define MAX_EXTENSION_HEADERS 6
+#define MAX_L4_OFFSET 16383 /* Ethernet, VLAN tags, IPv6 and the longest extension headers */
 #define IPV4_MORE_FRAGMENTS 0x2000
 #define IPV4_FRAGMENT_OFFSET 0x1fff
-
-#define TCP_FLAGS_OFFSET 13
 
 #define NEXT_HOP_BY_HOP 0
 #define NEXT_ROUTING 43
@@ -36,22 +35,35 @@
 #define NEXT_HIP 139
 #define NEXT_SHIM6 140
 
+#define TCP_FIN 0x01
+#define TCP_SYN 0x02
+#define TCP_RST 0x04
+#define TCP_ACK 0x10
+#define TCP_FLAGS_BYTE 13 /* of the TCP header */
+#define TCP_MIN_HEADER 20
+
+enum fragment_kind { FRAGMENT_NONE = 0, FRAGMENT_FIRST = 1, FRAGMENT_LATER = 2 };
+
 struct packet {
   __u8 source[16];
   __u8 destination[16];
+  __u32 bytes; /* whole frame */
+  __u32 side;  /* enum stem_side */
+  __u32 fragment_id;
   __u16 source_port; /* host order, 0 unless UDP or TCP */
   __u16 destination_port;
   __u16 ip_offset;
   __u16 ip_length; /* IP header to end of packet */
   __u16 l4_offset;
-  __u8 protocol; /* of the transport header */
-  __u8 version;  /* 4 or 6 */
+  __u16 payload_length; /* of the UDP datagram, as its header says */
+  __u8 protocol;        /* of the transport header */
+  __u8 version;         /* 4 or 6 */
   __u8 vlan_tags;
-  __u8 plain_header; /* no IPv4 options, no IPv6 extension headers */
+  __u8 plain_header; /* no IPv4 options, no IPv6 extension headers, no fragment */
   __u8 arp;
-  __u8 transport; /* the transport header was there: ports, flags and type below are its own */
-  __u8 tcp_flags;
-  __u8 icmp_type; /* of ICMP and ICMPv6 */
+  __u8 fragment;  /* enum fragment_kind; a later one has no ports */
+  __u8 tcp_flags; /* of a TCP segment, else 0 */
+  __u8 icmp_type; /* of an ICMP or ICMPv6 message, else 0 */
 };
 
 struct vlan_tag {
@@ -64,6 +76,19 @@ struct extension_header {
   __u8 length; /* in 8 bytes beyond the first 8; AH: in 4 bytes beyond the first 8 */
 };
 
+struct fragment_header {
+  __u8 next;
+  __u8 reserved;
+  __be16 offset_and_more; /* in 8 bytes, 13 bits; 2 reserved; more fragments */
+  __be32 id;
+};
+
+/*
+ * Makes the compiler keep this pointer: computed a second time, it would not be the one that the
+ * verifier saw compared with data_end.
+ */
+#define keep_pointer(pointer) asm volatile("" : "+r"(pointer))
+
 #define PARSED STEM_REASON_MAX /* no reason to stop */
 
 /* An IPv4 address as the v4-mapped 16 bytes. */
@@ -74,30 +99,45 @@ static __always_inline void map_ipv4(__u8 out[16], __be32 address) {
   __builtin_memcpy(out + 12, &address, 4);
 }
 
-static __always_inline enum stem_reason parse_ports(void* data, void* data_end,
-                                                    struct packet* packet, __u32 l4_length) {
+static __always_inline int is_icmp(const struct packet* packet) {
+  return packet->protocol == (packet->version == 4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+}
+
+/* A fragment that is later than the first has nothing to be read here. */
+static __always_inline enum stem_reason parse_transport(void* data, void* data_end,
+                                                        struct packet* packet, __u32 l4_length) {
+  if (packet->fragment == FRAGMENT_LATER) return PARSED;
   if (packet->protocol == IPPROTO_UDP) {
     struct udphdr* udp = data + packet->l4_offset;
+    keep_pointer(udp);
     if ((void*)(udp + 1) > data_end || l4_length < sizeof(*udp)) return STEM_REASON_truncated;
     const __u32 length = bpf_ntohs(udp->len);
-    if (length < sizeof(*udp) || length > l4_length) return STEM_REASON_bad_header;
+    if (length < sizeof(*udp)) return STEM_REASON_bad_header;
+    if (length > l4_length && packet->fragment == FRAGMENT_NONE) return STEM_REASON_bad_header;
     packet->source_port = bpf_ntohs(udp->source);
     packet->destination_port = bpf_ntohs(udp->dest);
-    packet->transport = 1;
+    packet->payload_length = length - sizeof(*udp);
   } else if (packet->protocol == IPPROTO_TCP) {
     __be16* ports = data + packet->l4_offset; /* source, destination */
-    if ((void*)(ports + 10) > data_end || l4_length < 20) return STEM_REASON_truncated;
+    keep_pointer(ports);
+    if ((void*)ports + TCP_MIN_HEADER > data_end || l4_length < TCP_MIN_HEADER) {
+      return STEM_REASON_truncated;
+    }
     packet->source_port = bpf_ntohs(ports[0]);
     packet->destination_port = bpf_ntohs(ports[1]);
-    packet->tcp_flags = ((__u8*)ports)[TCP_FLAGS_OFFSET];
-    packet->transport = 1;
-  } else if (packet->protocol == IPPROTO_ICMP || packet->protocol == IPPROTO_ICMPV6) {
+    packet->tcp_flags = ((__u8*)ports)[TCP_FLAGS_BYTE];
+  } else if (is_icmp(packet)) {
     __u8* type = data + packet->l4_offset;
+    keep_pointer(type);
     if ((void*)(type + 1) > data_end || l4_length < 1) return STEM_REASON_truncated;
     packet->icmp_type = *type;
-    packet->transport = 1;
   }
   return PARSED;
+}
+
+/* A TCP connection attempt. */
+static __always_inline int is_syn(const struct packet* packet) {
+  return (packet->tcp_flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == TCP_SYN;
 }
 
 static __always_inline enum stem_reason parse_ipv4(void* data, void* data_end,
@@ -108,23 +148,33 @@ static __always_inline enum stem_reason parse_ipv4(void* data, void* data_end,
   const __u32 total = bpf_ntohs(ip->tot_len);
   if (ip->version != 4 || header < sizeof(*ip) || total < header) return STEM_REASON_bad_header;
   if (data + packet->ip_offset + total > data_end) return STEM_REASON_truncated;
-  if (ip->frag_off & bpf_htons(IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET)) {
-    return STEM_REASON_fragment;
+  const __u16 fragment = bpf_ntohs(ip->frag_off);
+  if (fragment & IPV4_FRAGMENT_OFFSET) {
+    packet->fragment = FRAGMENT_LATER;
+  } else if (fragment & IPV4_MORE_FRAGMENTS) {
+    packet->fragment = FRAGMENT_FIRST;
   }
+  packet->fragment_id = bpf_ntohs(ip->id);
   map_ipv4(packet->source, ip->saddr);
   map_ipv4(packet->destination, ip->daddr);
   packet->version = 4;
   packet->protocol = ip->protocol;
-  packet->plain_header = header == sizeof(*ip);
+  packet->plain_header = header == sizeof(*ip) && packet->fragment == FRAGMENT_NONE;
   packet->ip_length = total;
   packet->l4_offset = packet->ip_offset + header;
-  return parse_ports(data, data_end, packet, total - header);
+  return parse_transport(data, data_end, packet, total - header);
 }
 
 static __always_inline int is_extension_header(__u8 protocol) {
   return protocol == NEXT_HOP_BY_HOP || protocol == NEXT_ROUTING || protocol == NEXT_FRAGMENT ||
          protocol == NEXT_AH || protocol == NEXT_DESTINATION || protocol == NEXT_MOBILITY ||
          protocol == NEXT_HIP || protocol == NEXT_SHIM6;
+}
+
+/* Neither offset nor more: an atomic fragment is a whole packet (RFC 6946). */
+static __always_inline enum fragment_kind ipv6_fragment_kind(__u16 offset_and_more) {
+  if (offset_and_more & 0xfff8) return FRAGMENT_LATER;
+  return offset_and_more & 1 ? FRAGMENT_FIRST : FRAGMENT_NONE;
 }
 
 /* RFC 8200, 4: the chain of extension headers, at most MAX_EXTENSION_HEADERS of them. */
@@ -146,15 +196,28 @@ static __always_inline enum stem_reason parse_ipv6(void* data, void* data_end,
   for (int i = 0; i < MAX_EXTENSION_HEADERS && is_extension_header(next); i++) {
     struct extension_header* extension = (void*)(ip + 1) + skipped;
     if ((void*)(extension + 1) > data_end) return STEM_REASON_truncated;
-    if (next == NEXT_FRAGMENT) return STEM_REASON_fragment;
+    if (next == NEXT_FRAGMENT) {
+      struct fragment_header* fragment = (void*)extension;
+      if ((void*)(fragment + 1) > data_end) return STEM_REASON_truncated;
+      if (packet->fragment != FRAGMENT_NONE) return STEM_REASON_bad_header; /* one is enough */
+      packet->fragment = ipv6_fragment_kind(bpf_ntohs(fragment->offset_and_more));
+      packet->fragment_id = bpf_ntohl(fragment->id);
+      skipped += sizeof(*fragment);
+      next = fragment->next;
+      if (skipped > payload) return STEM_REASON_bad_header;
+      if (packet->fragment == FRAGMENT_LATER) break; /* what follows is not a header */
+      continue;
+    }
     skipped += next == NEXT_AH ? (extension->length + 2) * 4 : (extension->length + 1) * 8;
     if (skipped > payload) return STEM_REASON_bad_header;
     next = extension->next;
   }
-  if (is_extension_header(next)) return STEM_REASON_ext_header_cap;
+  if (is_extension_header(next) && packet->fragment != FRAGMENT_LATER) {
+    return STEM_REASON_ext_header_cap;
+  }
   packet->protocol = next;
   packet->l4_offset = packet->ip_offset + sizeof(*ip) + skipped;
-  return parse_ports(data, data_end, packet, payload - skipped);
+  return parse_transport(data, data_end, packet, payload - skipped);
 }
 
 /* Fills `packet`; returns PARSED, or the reason the packet must be dropped. */
@@ -184,6 +247,20 @@ static __always_inline enum stem_reason parse(struct xdp_md* ctx, struct packet*
     return STEM_REASON_too_many_vlans;
   }
   return STEM_REASON_not_ip;
+}
+
+/*
+ * `size` bytes that begin `skip` bytes behind the start of the transport header, or NULL where the
+ * frame ends before. For modules that go back to the packet.
+ */
+static __always_inline void* transport_at(struct xdp_md* ctx, const struct packet* packet,
+                                          __u32 skip, __u32 size) {
+  __u64 offset = packet->l4_offset;
+  keep_pointer(offset);
+  if (offset > MAX_L4_OFFSET) return 0; /* parse() lets no such packet pass; the verifier asks */
+  void* at = (void*)(long)ctx->data + offset + skip;
+  keep_pointer(at);
+  return at + size > (void*)(long)ctx->data_end ? 0 : at;
 }
 
 #endif /* STEM_PARSE_H */

@@ -11,6 +11,7 @@
 #ifndef STEM_PATTERN_MATCHER_H
 #define STEM_PATTERN_MATCHER_H
 
+#include "bpf/maps.h"
 #include "bpf/parse.h"
 #include "bpf/rule_maps.h"
 
@@ -57,7 +58,10 @@ static __always_inline int address_row(const __u8 address[16], __u8 version, __u
 /* What the service dimension calls this packet. Without its header a fragment is only a protocol.
  */
 static __always_inline __u32 service_of(const struct packet* packet) {
-  if (packet->transport) {
+  /* What the other address family calls ICMP is not read. */
+  const int read = packet->fragment != FRAGMENT_LATER;
+  if (read && (is_icmp(packet) ||
+               (packet->protocol != IPPROTO_ICMP && packet->protocol != IPPROTO_ICMPV6))) {
     switch (packet->protocol) {
       case IPPROTO_UDP:
         return STEM_SERVICE_UDP;
@@ -111,7 +115,7 @@ static __always_inline __u64 in_all(const struct rule_rows* rows, __u32 at) {
 
 static __always_inline void count_rule(__u32 slot, __u32 bytes) {
   struct stem_count* counter = bpf_map_lookup_elem(&rule_counters, &slot);
-  if (!counter) return;
+  if (!counter || dry_run) return;
   counter->packets++;
   counter->bytes += bytes;
 }

@@ -5,12 +5,14 @@
 #ifndef STEM_PINHOLE_H
 #define STEM_PINHOLE_H
 
-#include "bpf/maps.h"
-#include "bpf/parse.h"
+#include "bpf/account.h"
+#include "bpf/policing.h"
+#include "bpf/relay.h"
+#include "bpf/rtp_checks.h"
 
-static __always_inline struct stem_pinhole* find_pinhole(const struct packet* packet, __u32 side) {
+static __always_inline struct stem_pinhole* find_pinhole(const struct packet* packet) {
   struct stem_pinhole_key key = {
-      .port = packet->destination_port, .protocol = packet->protocol, .from_side = side};
+      .port = packet->destination_port, .protocol = packet->protocol, .from_side = packet->side};
   __builtin_memcpy(key.address, packet->destination, 16);
   return bpf_map_lookup_elem(&pinholes, &key);
 }
@@ -18,6 +20,22 @@ static __always_inline struct stem_pinhole* find_pinhole(const struct packet* pa
 static __always_inline int same_address(const __u8 a[16], const __u8 b[16]) {
   const __u64 *x = (const __u64*)a, *y = (const __u64*)b;
   return x[0] == y[0] && x[1] == y[1];
+}
+
+static __always_inline int is_unspecified(const __u8 a[16]) {
+  const __u64* x = (const __u64*)a;
+  return (x[0] | x[1]) == 0;
+}
+
+/* Who latches: the first to send a good packet, from peer_address where that is given. */
+static __always_inline int is_latched(const struct stem_pinhole* pinhole,
+                                      const struct packet* packet) {
+  if (pinhole->latch == STEM_LATCH_TAKEN) {
+    return packet->source_port == pinhole->latched_port &&
+           same_address(packet->source, pinhole->latched_address);
+  }
+  return is_unspecified(pinhole->peer_address) ||
+         same_address(packet->source, pinhole->peer_address);
 }
 
 static __always_inline int is_peer(const struct stem_pinhole* pinhole,
@@ -30,19 +48,69 @@ static __always_inline int is_peer(const struct stem_pinhole* pinhole,
       return same_address(packet->source, pinhole->peer_address);
     case STEM_PEER_ANY:
       return 1;
+    case STEM_PEER_LATCH:
+      return is_latched(pinhole, packet);
     default:
       return 0;
   }
 }
 
-/*
- * Charges one packet. Several CPUs may serve one flow, hence the atomic adds; the coarse clock
- * (some milliseconds) is enough for idle detection and costs a tenth of the precise one.
- */
-static __always_inline void charge(struct stem_pinhole* pinhole, const struct packet* packet) {
+/* One CPU takes the latch; a packet of another that comes meanwhile passes as the first did. */
+static __always_inline void latch_peer(struct stem_pinhole* pinhole, const struct packet* packet) {
+  if (dry_run || pinhole->latch != STEM_LATCH_OPEN) return;
+  if (__sync_val_compare_and_swap(&pinhole->latch, STEM_LATCH_OPEN, STEM_LATCH_TAKING) !=
+      STEM_LATCH_OPEN) {
+    return;
+  }
+  __builtin_memcpy(pinhole->latched_address, packet->source, 16);
+  pinhole->latched_port = packet->source_port;
+  __sync_fetch_and_add(&pinhole->latch, 1); /* after the address: STEM_LATCH_TAKEN */
+}
+
+/* One 5-tuple and no other can pass: what the rules said of it once holds until they change. */
+static __always_inline int has_one_peer(const struct stem_pinhole* pinhole) {
+  return pinhole->peer_match == STEM_PEER_ENDPOINT ||
+         (pinhole->peer_match == STEM_PEER_LATCH && pinhole->latch == STEM_LATCH_TAKEN);
+}
+
+static __always_inline int is_judged(const struct stem_pinhole* pinhole) {
+  return !rules_observe && pinhole->rules_judged == rule_generation && has_one_peer(pinhole);
+}
+
+static __always_inline void set_judged(struct stem_pinhole* pinhole) {
+  if (!dry_run && has_one_peer(pinhole)) pinhole->rules_judged = rule_generation;
+}
+
+/* Counts one conforming packet. Several CPUs may serve one flow, hence the atomic adds. */
+static __always_inline void charge(struct stem_pinhole* pinhole, const struct packet* packet,
+                                   __u64 now) {
+  if (dry_run) return;
   __sync_fetch_and_add(&pinhole->packets, 1);
   __sync_fetch_and_add(&pinhole->bytes, packet->ip_length);
-  pinhole->last_seen_ns = bpf_ktime_get_coarse_ns();
+  pinhole->last_seen_ns = now;
+}
+
+/* A packet of the pinhole's peer that no rule denies: checked, policed, relayed. */
+static __always_inline int pass_media(struct xdp_md* ctx, struct stem_pinhole* pinhole,
+                                      const struct packet* packet) {
+  const __u64 now = bpf_ktime_get_ns();
+  if (module_mode[STEM_MODULE_rtp_checks] != STEM_MODULE_OFF) {
+    const enum stem_reason wrong = check_media(ctx, pinhole, packet, now);
+    if (wrong != CHECKED) {
+      if (!dry_run) __sync_fetch_and_add(&pinhole->refused, 1);
+      if (enforced(packet, STEM_MODULE_rtp_checks, wrong, 0)) return drop(packet, wrong, 0);
+    }
+  }
+  if (module_mode[STEM_MODULE_policing] != STEM_MODULE_OFF) {
+    const enum stem_reason exceeded = police(pinhole, packet, now);
+    if (exceeded != POLICED) {
+      if (!dry_run) __sync_fetch_and_add(&pinhole->too_fast, 1);
+      if (enforced(packet, STEM_MODULE_policing, exceeded, 0)) return drop(packet, exceeded, 0);
+    }
+  }
+  if (pinhole->peer_match == STEM_PEER_LATCH) latch_peer(pinhole, packet);
+  charge(pinhole, packet, now);
+  return relay(ctx, packet);
 }
 
 #endif /* STEM_PINHOLE_H */

@@ -20,14 +20,14 @@ static __always_inline void decrement_ttl(struct iphdr* ip) {
   ip->ttl--;
 }
 
-static __always_inline int relay(struct xdp_md* ctx, const struct packet* packet, __u32 side,
-                                 __u32 bytes) {
+static __always_inline int relay(struct xdp_md* ctx, const struct packet* packet) {
   void* data = (void*)(long)ctx->data;
   void* data_end = (void*)(long)ctx->data_end;
   struct ethhdr* ethernet = data;
   struct bpf_fib_lookup fib = {.ifindex = ctx->ingress_ifindex, .l4_protocol = IPPROTO_UDP};
   /* Ports are left out: policy routing by port is the stack's business. */
   fib.tot_len = packet->ip_length;
+  if (module_mode[STEM_MODULE_relay] == STEM_MODULE_OFF) goto to_stack;
   if (packet->vlan_tags || !packet->plain_header) goto to_stack;
 
   struct iphdr* ip4 = data + sizeof(*ethernet);
@@ -48,6 +48,8 @@ static __always_inline int relay(struct xdp_md* ctx, const struct packet* packet
   if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS) goto to_stack;
   if (fib.ifindex != outside_ifindex && fib.ifindex != inside_ifindex) goto to_stack;
 
+  if (!enforced(packet, STEM_MODULE_relay, STEM_REASON_media_relayed, 0)) goto to_stack;
+
   if (packet->version == 4) {
     decrement_ttl(ip4);
   } else {
@@ -55,11 +57,11 @@ static __always_inline int relay(struct xdp_md* ctx, const struct packet* packet
   }
   __builtin_memcpy(ethernet->h_dest, fib.dmac, ETH_ALEN);
   __builtin_memcpy(ethernet->h_source, fib.smac, ETH_ALEN);
-  count(side, STEM_REASON_media_relayed, bytes);
+  account(packet, STEM_REASON_media_relayed);
   return bpf_redirect(fib.ifindex, 0);
 
 to_stack:
-  return pass(side, STEM_REASON_media_to_stack, bytes);
+  return pass(packet, STEM_REASON_media_to_stack);
 }
 
 #endif /* STEM_RELAY_H */

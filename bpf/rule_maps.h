@@ -24,7 +24,6 @@ FIXED_AT_LOAD __u32 rule_aggregates = 0; /* of 64 words each: before a row's bit
 FIXED_AT_LOAD __u32 rule_observers = 0;  /* rules that count and do not decide */
 FIXED_AT_LOAD __u32 rule_row_base[STEM_RULE_DIMENSIONS] = {0}; /* in `rule_rows` */
 FIXED_AT_LOAD __u32 rule_node_base[2] = {0};                   /* in `rule_nodes` */
-FIXED_AT_LOAD __u32 rule_generation = 0; /* differs from one load to the next, never 0 then */
 
 /* Roots of the two address tries: [0] source, [1] destination. */
 struct {

@@ -32,8 +32,17 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } counters SEC(".maps");
 
-static __always_inline void count(__u32 side, enum stem_reason reason, __u32 bytes) {
-  struct stem_counters* all = bpf_map_lookup_elem(&counters, &side);
+struct {
+  __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+  __uint(max_entries, STEM_SIDE_MAX);
+  __type(key, __u32); /* enum stem_side */
+  __type(value, struct stem_counters);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+} observed SEC(".maps");
+
+/* `in` is &counters or &observed. */
+static __always_inline void count(void* in, __u32 side, enum stem_reason reason, __u32 bytes) {
+  struct stem_counters* all = bpf_map_lookup_elem(in, &side);
   if (!all || reason >= STEM_REASON_MAX) return;
   struct stem_count* one = (struct stem_count*)all + reason;
   one->packets++;

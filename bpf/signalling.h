@@ -16,19 +16,29 @@ static __always_inline int is_sip_port(__u16 port) {
 
 /* Requests go to a signalling port, responses come from one (RFC 3261, 18.2.2). */
 static __always_inline int is_signalling(const struct packet* packet) {
-  return packet->protocol == IPPROTO_UDP &&
+  return packet->protocol == IPPROTO_UDP && packet->fragment != FRAGMENT_LATER &&
          (is_sip_port(packet->destination_port) || is_sip_port(packet->source_port));
 }
 
-static __always_inline int to_agent(struct xdp_md* ctx, const struct packet* packet, __u32 side,
-                                    __u32 bytes) {
-  __u32 socket = side * STEM_MAX_QUEUES + ctx->rx_queue_index;
-  if (ctx->rx_queue_index >= STEM_MAX_QUEUES || !bpf_map_lookup_elem(&xsks, &socket)) {
-    if (agent_down_pass) return pass(side, STEM_REASON_agent_down_pass, bytes);
-    return drop(packet, side, STEM_REASON_agent_down, bytes, 0);
+static __always_inline __u32 socket_of(const struct xdp_md* ctx, const struct packet* packet) {
+  return packet->side * STEM_MAX_QUEUES + ctx->rx_queue_index;
+}
+
+/* Whether an agent takes what comes in on this queue. */
+static __always_inline int listens(const struct xdp_md* ctx, const struct packet* packet) {
+  const __u32 socket = socket_of(ctx, packet);
+  return ctx->rx_queue_index < STEM_MAX_QUEUES && bpf_map_lookup_elem(&xsks, &socket);
+}
+
+/* `reason` says as what the agent gets it. */
+static __always_inline int to_agent(struct xdp_md* ctx, const struct packet* packet,
+                                    enum stem_reason reason) {
+  if (!listens(ctx, packet)) {
+    if (agent_down_pass) return pass(packet, STEM_REASON_agent_down_pass);
+    return drop(packet, STEM_REASON_agent_down, 0);
   }
-  count(side, STEM_REASON_sip_to_agent, bytes);
-  return bpf_redirect_map(&xsks, socket, XDP_DROP);
+  account(packet, reason);
+  return bpf_redirect_map(&xsks, socket_of(ctx, packet), XDP_DROP);
 }
 
 #endif /* STEM_SIGNALLING_H */

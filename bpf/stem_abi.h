@@ -12,6 +12,8 @@
 
 #include <linux/types.h>
 
+#include "bpf/stem_reasons.h"
+
 #ifdef __cplusplus
 #include <cstddef>
 #define STEM_STATIC_ASSERT static_assert
@@ -40,46 +42,15 @@ enum stem_side {
 #define STEM_RULE_SLOTS (2 * STEM_MAX_RULES)
 
 /*
- * Every way out of the pipeline, one counter each. X(name, is_drop, meaning); the order is the
- * ABI of the `counters` map, so new reasons are added at the end.
+ * Maps `counters` (what became of each packet) and `observed` (what a module in observe would have
+ * dropped): per-CPU arrays indexed by enum stem_side.
  */
-#define STEM_REASONS(X)                                                                      \
-  X(arp_passed, 0, "ARP, to the kernel")                                                     \
-  X(icmp_passed, 0, "ICMP, ICMPv6 and neighbour discovery, to the kernel")                   \
-  X(rule_allowed, 0, "allowed by a static rule")                                             \
-  X(policy_allowed, 0, "allowed by the default policy")                                      \
-  X(sip_to_agent, 0, "SIP signalling handed to the agent by AF_XDP")                         \
-  X(agent_down_pass, 0, "SIP signalling passed because no agent listens (agent_down: pass)") \
-  X(media_relayed, 0, "media through a pinhole, relayed in XDP")                             \
-  X(media_to_stack, 0, "media through a pinhole, routed by the kernel stack")                \
-  X(truncated, 1, "headers cut short")                                                       \
-  X(bad_header, 1, "IP or UDP header with impossible lengths or version")                    \
-  X(not_ip, 1, "neither IP nor ARP")                                                         \
-  X(too_many_vlans, 1, "more than two VLAN tags")                                            \
-  X(ext_header_cap, 1, "more IPv6 extension headers than the parser follows")                \
-  X(fragment, 1, "IP fragment")                                                              \
-  X(rule_denied, 1, "denied by a static rule")                                               \
-  X(policy_denied, 1, "no rule allows it (default policy)")                                  \
-  X(no_pinhole, 1, "UDP to a port no call has negotiated")                                   \
-  X(wrong_peer, 1, "media to an open pinhole from an address or port that is not its peer")  \
-  X(agent_down, 1, "SIP signalling while no agent listens (agent_down: drop)")               \
-  X(unknown_interface, 1, "arrived on an interface that is neither outside nor inside")      \
-  X(no_pipeline, 1, "no pipeline program loaded in slot 0")
-
-enum stem_reason {
-#define STEM_REASON_ENUM(name, is_drop, meaning) STEM_REASON_##name,
-  STEM_REASONS(STEM_REASON_ENUM)
-#undef STEM_REASON_ENUM
-      STEM_REASON_MAX,
-};
-
-/* Map `counters`: per-CPU array indexed by enum stem_side. */
 struct stem_count {
   __u64 packets;
   __u64 bytes; /* whole frame */
 };
 struct stem_counters {
-#define STEM_REASON_FIELD(name, is_drop, meaning) struct stem_count name;
+#define STEM_REASON_FIELD(name, is_drop, module, meaning) struct stem_count name;
   STEM_REASONS(STEM_REASON_FIELD)
 #undef STEM_REASON_FIELD
 };
@@ -101,6 +72,7 @@ enum stem_peer_match {
   STEM_PEER_ENDPOINT = 1, /* exactly peer_address and peer_port */
   STEM_PEER_ADDRESS = 2,  /* peer_address from any port */
   STEM_PEER_ANY = 3,      /* anybody on from_side: offered, not yet answered (RFC 3264, 5.1) */
+  STEM_PEER_LATCH = 4,    /* who sends the first good packet, from peer_address unless that is :: */
 };
 
 enum stem_media {
@@ -110,21 +82,147 @@ enum stem_media {
   STEM_MEDIA_RTP_RTCP = 3, /* one port for both (RFC 5761) */
 };
 
-struct stem_pinhole {
-  __u8 peer_address[16];
-  __u16 peer_port; /* host order */
-  __u16 reserved;
-  enum stem_peer_match peer_match;
-  enum stem_media media;
-  __u32 reserved2;
-  __u64 call;         /* key in `calls` */
-  __u64 opened_ns;    /* CLOCK_MONOTONIC */
-  __u64 last_seen_ns; /* CLOCK_MONOTONIC of the last conforming packet, 0 before the first */
-  __u64 packets;      /* conforming */
-  __u64 bytes;        /* conforming, IP header to end of packet */
-  __u64 wrong_peer;   /* refused because someone else sent them */
+/* What a flow negotiated besides (RFC 7983 tells them apart by their first byte). */
+enum stem_media_extra {
+  STEM_EXTRA_STUN = 1,
+  STEM_EXTRA_DTLS = 2,
+  STEM_EXTRA_MANY_SSRCS = 4, /* several sources in one flow: SSRC and sequence go unchecked */
 };
-STEM_STATIC_ASSERT(sizeof(struct stem_pinhole) == 80, "value has no holes");
+
+/*
+ * A rate as GCRA (ITU-T I.371, annex A; a token bucket that stores one time). Time in units of
+ * 2^-STEM_RATE_SHIFT ns, so that 10 Gbit/s (0.8 ns a byte) is exact to 0.03 %.
+ */
+#define STEM_RATE_SHIFT 10
+struct stem_rate {
+  __u64 cost;      /* of one unit (byte, packet): its time at the rate; 0: no limit */
+  __u64 tolerance; /* burst x cost: how far the arrival time may run ahead */
+};
+
+enum stem_latch { STEM_LATCH_OPEN = 0, STEM_LATCH_TAKING = 1, STEM_LATCH_TAKEN = 2 };
+
+/* The first 64 bytes are what every packet reads. */
+struct stem_pinhole {
+  /* The grant: written by the agent. */
+  __u8 peer_address[16];
+  __u16 peer_port;  /* host order */
+  __u16 max_length; /* IP bytes of the largest packet; 0: no bound */
+  __u8 peer_match;  /* enum stem_peer_match */
+  __u8 media;       /* enum stem_media */
+  __u16 extras;     /* enum stem_media_extra, or-ed */
+  /* State: written by the kernel, cleared by the agent with a new grant. */
+  __u32 rules_judged; /* rule_generation under which the peer was found not denied, or 0 */
+  __u32 latch;        /* enum stem_latch */
+  __u64 last_seen_ns; /* CLOCK_MONOTONIC of the last conforming packet, 0 before the first */
+  __u64 rtp_window;   /* highest sequence number << 48 | one bit for each of the last 48 */
+  __u32 rtp_ssrc;
+  __u32 rtp_state; /* STEM_RTP_PINNED | 0x10000 | number expected for a restart */
+  /* The grant again. */
+  __u64 payload_types[2]; /* a bit for each negotiated; all zero: not checked */
+  struct stem_rate bytes_rate;
+  struct stem_rate packets_rate;
+  __u64 call;      /* key in `calls` */
+  __u64 opened_ns; /* CLOCK_MONOTONIC; the arrival times below count from here */
+  /* State again. */
+  __u64 rtp_seen_ns; /* CLOCK_MONOTONIC of the last good RTP packet of rtp_ssrc */
+  __u64 bytes_tat;   /* theoretical arrival time, units of 2^-10 ns since opened_ns */
+  __u64 packets_tat;
+  __u64 packets;    /* conforming */
+  __u64 bytes;      /* conforming, IP header to end of packet */
+  __u64 wrong_peer; /* refused because someone else sent them */
+  __u64 too_fast;   /* refused by policing */
+  __u64 refused;    /* refused by the RTP checks */
+  __u8 latched_address[16];
+  __u16 latched_port;
+  __u8 reserved[6];
+};
+#define STEM_RTP_PINNED 0x20000u
+#define STEM_RTP_WINDOW_BITS 48
+STEM_STATIC_ASSERT(sizeof(struct stem_pinhole) == 208, "value has no holes");
+
+/* Map `blocks`: what the dynamic block list refuses. */
+struct stem_block_key {
+  __u8 source[16];
+  __u8 destination[16]; /* ::, all zero: every destination */
+};
+enum stem_block_scope {
+  STEM_BLOCK_SYN = 1, /* TCP connection attempts */
+  STEM_BLOCK_SIGNALLING = 2,
+  STEM_BLOCK_MEDIA = 4, /* all other UDP */
+  STEM_BLOCK_ALL = 0xff,
+};
+struct stem_block {
+  __u64 until_ns; /* CLOCK_MONOTONIC; 0: until it is taken off */
+  __u64 packets;  /* dropped */
+  __u32 scope;    /* enum stem_block_scope, or-ed */
+  __u32 reserved;
+};
+
+/* A limit of the guards: `burst` at once, then one each `cost_ns`; above it, `penalty_ns` of
+ * silence. */
+struct stem_limit {
+  __u64 cost_ns; /* 0: no limit */
+  __u64 tolerance_ns;
+  __u64 penalty_ns;
+};
+
+/* Map `syn_sources` by source address: TCP connection attempts. */
+struct stem_syn_source {
+  __u64 tat_ns;
+  __u64 penalty_until_ns;
+  __u64 refused;
+};
+
+/* What the INVITE guard tells apart by the first bytes of a datagram. */
+enum stem_sip_class {
+  STEM_SIP_INVITE = 0,
+  STEM_SIP_REGISTER = 1,
+  STEM_SIP_OTHER = 2, /* other requests, and what only pretends to be SIP */
+  STEM_SIP_RESPONSE = 3,
+  STEM_SIP_CLASS_MAX = 4,
+};
+
+/* Map `sip_sources` by source address: SIP messages. */
+struct stem_sip_source {
+  __u64 tat_ns[STEM_SIP_CLASS_MAX];
+  __u64 penalty_until_ns;
+  __u64 refused;
+  __u64 answered; /* handed to the agent in this penalty time, to be answered 503 */
+};
+
+/* Map `permits`: outbound TCP connections to a SIP port that were granted. */
+struct stem_permit_key {
+  __u8 source[16];
+  __u8 destination[16];
+  __u16 port; /* destination, host order */
+  __u16 reserved;
+};
+struct stem_permit {
+  __u64 until_ns; /* CLOCK_MONOTONIC */
+  __u64 used;     /* SYNs */
+};
+
+/* Map `fragments`: what became of a first fragment; the later ones follow it. */
+struct stem_fragment_key {
+  __u8 source[16];
+  __u8 destination[16];
+  __u32 id;
+  __u8 protocol;
+  __u8 from_side;
+  __u16 reserved;
+};
+enum stem_fragment_way { STEM_FRAGMENT_TO_AGENT = 1, STEM_FRAGMENT_PASS = 2 };
+struct stem_fragment {
+  __u64 until_ns;
+  __u64 way; /* enum stem_fragment_way */
+};
+
+/* Map `trace`, of a pipeline loaded for simulation only: what it decided. */
+struct stem_trace {
+  __u32 reason;      /* enum stem_reason */
+  __u32 rule;        /* as in stem_event */
+  __u64 observed[2]; /* a bit for each reason that a module in observe let pass */
+};
 
 /* Map `calls`: the agent's record of a call, written by user space only, read back at restart. */
 #define STEM_CALL_ID_MAX 256
@@ -234,7 +332,7 @@ struct stem_event {
   __u16 destination_port;
   __u16 length; /* frame */
   __u8 protocol;
-  __u8 reserved;
+  __u8 observed;    /* 1: a module in observe would have dropped it; it went on */
   __u32 suppressed; /* events of this CPU not reported before this one */
   __u32 rule;       /* 1 + slot of the rule that decided, 0 for none */
 };

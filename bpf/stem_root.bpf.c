@@ -20,7 +20,7 @@ int stem_root(struct xdp_md* ctx) {
   bpf_tail_call(ctx, &pipeline, 0);
 
   /* Only without a pipeline: a firewall without rules lets nothing through. */
-  count(STEM_SIDE_NONE, STEM_REASON_no_pipeline, ctx->data_end - ctx->data);
+  count(&counters, STEM_SIDE_NONE, STEM_REASON_no_pipeline, ctx->data_end - ctx->data);
   return XDP_DROP;
 }
 

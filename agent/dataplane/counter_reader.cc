@@ -12,16 +12,32 @@ namespace stem {
 namespace {
 
 constexpr std::array<ReasonInfo, STEM_REASON_MAX> kReasons = {{
-#define STEM_REASON_INFO(name, is_drop, meaning) {#name, (is_drop) != 0, meaning},
+#define STEM_REASON_INFO(name, is_drop, module, meaning) \
+  {#name, (is_drop) != 0, STEM_MODULE_##module, meaning},
     STEM_REASONS(STEM_REASON_INFO)
 #undef STEM_REASON_INFO
 }};
 
 }  // namespace
 
+std::string_view ModuleName(stem_module module) {
+  switch (module) {
+    case STEM_MODULE_core:
+      return "core";
+#define STEM_MODULE_NAME(name, meaning) \
+  case STEM_MODULE_##name:              \
+    return #name;
+      STEM_MODULES(STEM_MODULE_NAME)
+#undef STEM_MODULE_NAME
+    case STEM_MODULE_MAX:
+      break;
+  }
+  return "unknown";
+}
+
 ReasonInfo DescribeReason(stem_reason reason) {
   if (reason < 0 || reason >= STEM_REASON_MAX)
-    return {"unknown", true, "a reason of another version"};
+    return {"unknown", true, STEM_MODULE_core, "a reason of another version"};
   return kReasons[reason];
 }
 

@@ -15,8 +15,12 @@ namespace stem {
 struct ReasonInfo {
   std::string_view name;
   bool is_drop = false;
+  stem_module module = STEM_MODULE_core;
   std::string_view meaning;
 };
+// "core", "pattern_matcher", ...
+std::string_view ModuleName(stem_module module);
+
 // INVALID reasons (from a ring buffer of another version) give name "unknown".
 ReasonInfo DescribeReason(stem_reason reason);
 

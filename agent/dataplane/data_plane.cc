@@ -10,6 +10,7 @@
 #include <sys/vfs.h>
 #include <xdp/libxdp.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "agent/dataplane/errno_status.h"
@@ -108,9 +109,14 @@ absl::StatusOr<InterfaceState> DescribeInterface(const std::string& name, stem_s
 // freplace); what matters comes back as an error code. So their words are for `log.level: debug`,
 // the verifier's excepted.
 int LogLibbpf(libbpf_print_level level, const char* format, va_list arguments) {
-  char line[4096];
-  vsnprintf(line, sizeof(line), format, arguments);
-  std::string_view text(line);
+  // The verifier's log is one message of many pages, and its reason is at the end.
+  va_list counted;
+  va_copy(counted, arguments);
+  const int length = vsnprintf(nullptr, 0, format, counted);
+  va_end(counted);
+  std::string line(static_cast<size_t>(std::max(length, 0)) + 1, '\0');
+  vsnprintf(line.data(), line.size(), format, arguments);
+  std::string_view text(line.c_str());
   while (!text.empty() && text.back() == '\n') text.remove_suffix(1);
   const bool verifier =
       level == LIBBPF_WARN && text.find("PROG LOAD LOG") != std::string_view::npos;
@@ -153,6 +159,11 @@ absl::StatusOr<DataPlane> DataPlane::Open(const DataPlaneConfig& config) {
   ASSIGN_OR_RETURN(plane.pinholes_, OpenPin(directory, "pinholes"));
   ASSIGN_OR_RETURN(plane.calls_, OpenPin(directory, "calls"));
   ASSIGN_OR_RETURN(plane.counters_, OpenPin(directory, "counters"));
+  ASSIGN_OR_RETURN(plane.observed_, OpenPin(directory, "observed"));
+  ASSIGN_OR_RETURN(plane.blocks_, OpenPin(directory, "blocks"));
+  ASSIGN_OR_RETURN(plane.block_count_, OpenPin(directory, "block_count"));
+  ASSIGN_OR_RETURN(plane.permits_, OpenPin(directory, "permits"));
+  ASSIGN_OR_RETURN(plane.sip_sources_, OpenPin(directory, "sip_sources"));
   ASSIGN_OR_RETURN(plane.xsks_, OpenPin(directory, "xsks"));
   ASSIGN_OR_RETURN(plane.events_, OpenPin(directory, "events"));
   ASSIGN_OR_RETURN(plane.rule_counters_, OpenPin(directory, "rule_counters"));

@@ -47,6 +47,11 @@ class DataPlane {
   int pinholes_fd() const { return pinholes_.get(); }
   int calls_fd() const { return calls_.get(); }
   int counters_fd() const { return counters_.get(); }
+  int blocks_fd() const { return blocks_.get(); }
+  int block_count_fd() const { return block_count_.get(); }
+  int permits_fd() const { return permits_.get(); }
+  int sip_sources_fd() const { return sip_sources_.get(); }
+  int observed_fd() const { return observed_.get(); }
   int xsks_fd() const { return xsks_.get(); }
   int events_fd() const { return events_.get(); }
   int rule_counters_fd() const { return rule_counters_.get(); }
@@ -58,7 +63,8 @@ class DataPlane {
  private:
   DataPlane() = default;
 
-  UniqueFd pinholes_, calls_, counters_, xsks_, events_, rule_counters_, rule_slots_;
+  UniqueFd pinholes_, calls_, counters_, observed_, xsks_, events_, rule_counters_, rule_slots_;
+  UniqueFd blocks_, block_count_, permits_, sip_sources_;
   std::vector<InterfaceState> interfaces_;
   bool adopted_ = false;
 };

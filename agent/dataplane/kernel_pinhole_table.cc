@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 
 #include "agent/dataplane/errno_status.h"
 #include "agent/dataplane/map_walk.h"
@@ -25,15 +26,62 @@ stem_pinhole_key ToKernel(const PinholeKey& key) {
   return out;
 }
 
+constexpr double kUnitsPerSecond = 1e9 * (1 << STEM_RATE_SHIFT);
+
+stem_rate ToKernel(const MediaRate& rate) {
+  if (rate.per_second == 0) return {};
+  const auto cost =
+      static_cast<__u64>(std::llround(kUnitsPerSecond / static_cast<double>(rate.per_second)));
+  return {cost, cost * rate.burst};
+}
+
+MediaRate FromKernel(const stem_rate& rate) {
+  if (rate.cost == 0) return {};
+  return {static_cast<uint64_t>(std::llround(kUnitsPerSecond / static_cast<double>(rate.cost))),
+          rate.tolerance / rate.cost};
+}
+
 Pinhole FromKernel(const stem_pinhole_key& key, const stem_pinhole& value) {
   Pinhole out;
   out.key = {{IpAddress::FromV6(key.address), key.port}, static_cast<stem_side>(key.from_side)};
-  out.grant = {value.peer_match,
+  out.grant = {static_cast<stem_peer_match>(value.peer_match),
                {IpAddress::FromV6(value.peer_address), value.peer_port},
-               value.media,
-               value.call};
-  out.use = {value.opened_ns, value.last_seen_ns, value.packets, value.bytes, value.wrong_peer};
+               static_cast<stem_media>(value.media),
+               value.call,
+               {{value.payload_types[0], value.payload_types[1]},
+                value.max_length,
+                value.extras,
+                FromKernel(value.bytes_rate),
+                FromKernel(value.packets_rate)}};
+  out.use = {value.opened_ns,  value.last_seen_ns, value.packets, value.bytes,
+             value.wrong_peer, value.too_fast,     value.refused, std::nullopt};
+  if (value.latch == STEM_LATCH_TAKEN) {
+    out.use.latched = Endpoint{IpAddress::FromV6(value.latched_address), value.latched_port};
+  }
   return out;
+}
+
+// Everything of the grant into `value`; true when another peer or other media is meant than before.
+bool SetGrant(const PinholeGrant& grant, stem_pinhole& value) {
+  const stem_pinhole before = value;
+  const auto& address = grant.peer.address.bytes;
+  std::copy(address.begin(), address.end(), value.peer_address);
+  value.peer_port = grant.peer.port;
+  value.peer_match = static_cast<__u8>(grant.match);
+  value.media = static_cast<__u8>(grant.media);
+  value.call = grant.call;
+  std::copy(grant.limits.payload_types.begin(), grant.limits.payload_types.end(),
+            value.payload_types);
+  value.max_length = grant.limits.max_length;
+  value.extras = grant.limits.extras;
+  value.bytes_rate = ToKernel(grant.limits.bytes);
+  value.packets_rate = ToKernel(grant.limits.packets);
+  return !std::equal(std::begin(before.peer_address), std::end(before.peer_address),
+                     value.peer_address) ||
+         before.peer_port != value.peer_port || before.peer_match != value.peer_match ||
+         before.media != value.media || before.call != value.call ||
+         before.payload_types[0] != value.payload_types[0] ||
+         before.payload_types[1] != value.payload_types[1];
 }
 
 std::string Name(const PinholeKey& key) {
@@ -52,11 +100,11 @@ absl::Status KernelPinholeTable::Open(const PinholeKey& key, const PinholeGrant&
   if (bpf_map_lookup_elem(map_fd_, &kernel_key, &value) != 0 && errno != ENOENT) {
     return ErrnoStatus(errno, fmt::format("reading the {}", Name(key)));
   }
-  std::copy(grant.peer.address.bytes.begin(), grant.peer.address.bytes.end(), value.peer_address);
-  value.peer_port = grant.peer.port;
-  value.peer_match = grant.match;
-  value.media = grant.media;
-  value.call = grant.call;
+  if (SetGrant(grant, value)) {
+    value.rtp_state = 0;
+    value.latch = STEM_LATCH_OPEN;
+  }
+  value.rules_judged = 0;
   if (bpf_map_update_elem(map_fd_, &kernel_key, &value, BPF_ANY) != 0) {
     if (errno == E2BIG || errno == ENOMEM) {
       return absl::ResourceExhaustedError(

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
+#include <random>
 
 #include "agent/dataplane/errno_status.h"
 #include "agent/dataplane/rule_tables.h"
@@ -45,6 +47,66 @@ absl::Status CheckPinnedMap(const bpf_map* map, const std::string& directory) {
   return absl::OkStatus();
 }
 
+stem_limit ToKernel(const GuardLimit& limit) {
+  if (limit.rate <= 0) return {};
+  const auto cost = static_cast<__u64>(std::llround(1e9 / limit.rate));
+  return {cost, cost * limit.burst, static_cast<__u64>(limit.penalty.count())};
+}
+
+// A secret nobody outside can aim at, new for each pipeline.
+uint64_t RandomSeed() {
+  std::random_device device;
+  return static_cast<uint64_t>(device()) << 32 | device();
+}
+
+using Rodata = stem_pipeline::stem_pipeline__rodata;
+
+void SpecialiseGuards(const DataPlaneConfig& config, Rodata& rodata) {
+  const SynGuardConfig& syn = config.syn_guard;
+  rodata.syn_source_limit = ToKernel(syn.source);
+  rodata.syn_new_source_limit = ToKernel(syn.new_sources);
+  rodata.syn_destination_limit = ToKernel(syn.destination);
+  rodata.syn_challenge = syn.challenge;
+  rodata.syn_verified_ns = static_cast<uint64_t>(syn.verified.count());
+  rodata.syn_permits = syn.permits;
+  const InviteGuardConfig& sip = config.invite_guard;
+  rodata.sip_limits[STEM_SIP_INVITE] = ToKernel(sip.invite);
+  rodata.sip_limits[STEM_SIP_REGISTER] = ToKernel(sip.registers);
+  rodata.sip_limits[STEM_SIP_OTHER] = ToKernel(sip.other);
+  rodata.sip_limits[STEM_SIP_RESPONSE] = ToKernel(sip.response);
+  rodata.sip_new_source_limit = ToKernel(sip.new_sources);
+  rodata.sip_answered = sip.answered;
+  rodata.hash_seed = RandomSeed();
+}
+
+void Specialise(const DataPlaneConfig& config, unsigned outside, unsigned inside, Rodata& rodata) {
+  rodata.outside_ifindex = outside;
+  rodata.inside_ifindex = inside;
+  rodata.default_pass = config.default_pass;
+  rodata.agent_down_pass = config.agent_down_pass;
+  // Differs from any pipeline's before it, also of an earlier agent's.
+  rodata.rule_generation = static_cast<uint32_t>(RandomSeed()) | 1;
+  rodata.events_per_second = config.events_per_second;
+  std::fill_n(rodata.sip_ports, STEM_MAX_SIP_PORTS, 0);
+  std::copy(config.sip_ports.begin(), config.sip_ports.end(), rodata.sip_ports);
+  std::copy(config.modules.begin(), config.modules.end(), rodata.module_mode);
+  SpecialiseGuards(config, rodata);
+  rodata.fragments_pass = config.fragments.pass;
+  rodata.early_fragment_limit = ToKernel(config.fragments.early);
+  rodata.ssrc_relatch_ns = static_cast<uint64_t>(config.ssrc_relatch.count());
+}
+
+void SetSizes(const DataPlaneConfig& config, stem_pipeline& pipeline) {
+  bpf_map__set_max_entries(pipeline.maps.calls, config.max_calls);
+  bpf_map__set_max_entries(pipeline.maps.pinholes, config.max_pinholes);
+  bpf_map__set_max_entries(pipeline.maps.blocks, config.max_blocks);
+  bpf_map__set_max_entries(pipeline.maps.syn_sources, config.max_syn_sources);
+  bpf_map__set_max_entries(pipeline.maps.verified_sources, config.max_verified_sources);
+  bpf_map__set_max_entries(pipeline.maps.sip_sources, config.max_sip_sources);
+  bpf_map__set_max_entries(pipeline.maps.permits, config.max_permits);
+  bpf_map__set_max_entries(pipeline.maps.fragments, config.max_fragments);
+}
+
 }  // namespace
 
 void PipelineDestroyer::operator()(stem_pipeline* skeleton) const {
@@ -58,15 +120,8 @@ absl::StatusOr<PipelinePtr> LoadPipeline(const DataPlaneConfig& config,
   PipelinePtr skeleton(stem_pipeline__open_opts(&options));
   if (skeleton == nullptr) return ErrnoStatus(errno, "opening the pipeline program");
 
-  skeleton->rodata->outside_ifindex = outside;
-  skeleton->rodata->inside_ifindex = inside;
-  skeleton->rodata->default_pass = config.default_pass;
-  skeleton->rodata->agent_down_pass = config.agent_down_pass;
-  skeleton->rodata->events_per_second = config.events_per_second;
-  std::fill_n(skeleton->rodata->sip_ports, STEM_MAX_SIP_PORTS, 0);
-  std::copy(config.sip_ports.begin(), config.sip_ports.end(), skeleton->rodata->sip_ports);
-  bpf_map__set_max_entries(skeleton->maps.calls, config.max_calls);
-  bpf_map__set_max_entries(skeleton->maps.pinholes, config.max_pinholes);
+  Specialise(config, outside, inside, *skeleton->rodata);
+  SetSizes(config, *skeleton);
   const CompiledRules none;
   const CompiledRules& rules = config.rules != nullptr ? *config.rules : none;
   RETURN_IF_ERROR(SizeRuleTables(rules, *skeleton));

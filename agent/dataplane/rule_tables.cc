@@ -12,7 +12,6 @@
 
 #include "agent/dataplane/errno_status.h"
 #include "agent/dataplane/map_walk.h"
-#include "common/clock.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
 #include "stem_pipeline.skel.h"
@@ -110,8 +109,7 @@ absl::Status SizeRuleTables(const CompiledRules& rules, stem_pipeline& pipeline)
   fixed.rule_words = rules.words;
   fixed.rule_aggregates = rules.aggregates;
   fixed.rule_observers = rules.observers;
-  // Microseconds since boot: another number for every load, also of the next agent.
-  fixed.rule_generation = static_cast<uint32_t>(MonotonicNanoseconds() >> 10) | 1;
+  fixed.rules_observe = rules.observers > 0;
   if (rules.rules.empty()) return absl::OkStatus();
 
   uint32_t row_count = 0, node_count = 0;

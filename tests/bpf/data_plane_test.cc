@@ -68,9 +68,9 @@ TEST_F(DataPlaneTest, AMissingInterfaceIsNamed) {
 }
 
 TEST_F(DataPlaneTest, RemoveTwiceIsFine) {
-  EXPECT_TRUE(DataPlane::Remove(kName, {"outside0", "inside0"}).ok());
-  EXPECT_FALSE(std::filesystem::exists(DataPlane::PinDirectory(kName)));
-  EXPECT_TRUE(DataPlane::Remove(kName, {"outside0", "inside0", "nosuch0"}).ok());
+  EXPECT_TRUE(DataPlane::Remove(Instance(), {"outside0", "inside0"}).ok());
+  EXPECT_FALSE(std::filesystem::exists(DataPlane::PinDirectory(Instance())));
+  EXPECT_TRUE(DataPlane::Remove(Instance(), {"outside0", "inside0", "nosuch0"}).ok());
 }
 
 TEST_F(DataPlaneTest, DropsAreReportedWithReasonAddressesAndSide) {

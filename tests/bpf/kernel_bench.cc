@@ -50,6 +50,8 @@ Endpoint At(std::string_view text) {
   return endpoint.value_or(Endpoint{});
 }
 
+std::string KernelBench::Instance() { return "bpf-test-" + std::to_string(getpid()); }
+
 void KernelBench::SetUpTestSuite() {
   static const bool once = [] {
     if (geteuid() != 0) {
@@ -70,21 +72,24 @@ void KernelBench::SetUp() {
 }
 
 void KernelBench::TearDown() {
+  socket_.reset();
   plane_.reset();
   if (missing.empty()) {
-    EXPECT_TRUE(DataPlane::Remove(kName, {"outside0", "inside0"}).ok());
-    EXPECT_NE(access(DataPlane::PinDirectory(kName).c_str(), F_OK), 0) << "pins left behind";
+    EXPECT_TRUE(DataPlane::Remove(Instance(), {"outside0", "inside0"}).ok());
+    EXPECT_NE(access(DataPlane::PinDirectory(Instance()).c_str(), F_OK), 0) << "pins left behind";
   }
 }
 
 DataPlaneConfig KernelBench::DefaultConfig() const {
   DataPlaneConfig config;
-  config.name = kName;
+  config.name = Instance();
   config.outside = "outside0";
   config.inside = "inside0";
   config.sip_ports = {5060};
   config.max_calls = 16;
   config.max_pinholes = 16;
+  // Payloads here are words, not RTP; media_test.cc switches the checks on.
+  config.modules[STEM_MODULE_rtp_checks] = STEM_MODULE_OFF;
   return config;
 }
 
@@ -94,28 +99,35 @@ void KernelBench::Load(const DataPlaneConfig& config) {
   plane_ = *std::move(plane);
 }
 
-Outcome KernelBench::Run(const Bytes& frame, stem_side side, uint32_t queue) {
-  Outcome outcome;
-  const std::string pin = DataPlane::PinDirectory(kName) + "/root";
+uint32_t KernelBench::TestRun(const Bytes& frame, stem_side side, uint32_t queue, Bytes& out) {
+  const std::string pin = DataPlane::PinDirectory(Instance()) + "/root";
   const UniqueFd root(bpf_obj_get(pin.c_str()));
   EXPECT_TRUE(root.valid());
-
-  const auto before = ReadCounters(plane_->counters_fd());
   xdp_md context{};
   context.data_end = static_cast<uint32_t>(frame.size());
   context.ingress_ifindex = if_nametoindex(side == STEM_SIDE_OUTSIDE  ? "outside0"
                                            : side == STEM_SIDE_INSIDE ? "inside0"
                                                                       : "lo");
   context.rx_queue_index = queue;
-  outcome.out.resize(frame.size() + 256);
-  LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_out = outcome.out.data(),
+  out.resize(frame.size() + 256);
+  LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_out = out.data(),
               .data_size_in = static_cast<uint32_t>(frame.size()),
-              .data_size_out = static_cast<uint32_t>(outcome.out.size()), .ctx_in = &context,
+              .data_size_out = static_cast<uint32_t>(out.size()), .ctx_in = &context,
               .ctx_size_in = sizeof(context), .repeat = 1);
   EXPECT_EQ(bpf_prog_test_run_opts(root.get(), &options), 0) << "errno " << errno;
-  outcome.verdict = options.retval;
-  outcome.out.resize(options.data_size_out);
+  out.resize(options.data_size_out);
+  return options.retval;
+}
 
+uint32_t KernelBench::RunUncounted(const Bytes& frame, stem_side side) {
+  Bytes out;
+  return TestRun(frame, side, 0, out);
+}
+
+Outcome KernelBench::Run(const Bytes& frame, stem_side side, uint32_t queue) {
+  Outcome outcome;
+  const auto before = ReadCounters(plane_->counters_fd());
+  outcome.verdict = TestRun(frame, side, queue, outcome.out);
   const auto after = ReadCounters(plane_->counters_fd());
   EXPECT_TRUE(before.ok() && after.ok());
   int moved = 0;
@@ -131,6 +143,32 @@ Outcome KernelBench::Run(const Bytes& frame, stem_side side, uint32_t queue) {
   }
   EXPECT_EQ(moved, 1) << "a packet must be counted exactly once";
   return outcome;
+}
+
+void KernelBench::Listen() {
+  if (socket_ != nullptr) return;  // the map of sockets outlives a pipeline
+  auto socket =
+      PacketSocket::Open("outside0", 0, 64, plane_->xsks_fd(), STEM_SIDE_OUTSIDE * STEM_MAX_QUEUES);
+  ASSERT_TRUE(socket.ok()) << socket.status();
+  socket_ = *std::move(socket);
+}
+
+uint64_t KernelBench::Observed(std::string_view reason, stem_side side) {
+  const auto observed = ReadCounters(plane_->observed_fd());
+  EXPECT_TRUE(observed.ok()) << observed.status();
+  for (const CounterValue& value : *observed) {
+    if (value.side == side && DescribeReason(value.reason).name == reason) return value.packets;
+  }
+  ADD_FAILURE() << "no reason " << reason;
+  return 0;
+}
+
+int KernelBench::CountRuns(int times, const Packet& packet, std::string_view reason,
+                           stem_side side) {
+  const Bytes frame = packet.Build();
+  int count = 0;
+  for (int i = 0; i < times; ++i) count += Run(frame, side).reason == reason ? 1 : 0;
+  return count;
 }
 
 void KernelBench::OpenPinhole(const std::string& to, const std::string& peer, stem_peer_match match,

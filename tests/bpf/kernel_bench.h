@@ -13,6 +13,7 @@
 #include "agent/dataplane/counter_reader.h"
 #include "agent/dataplane/data_plane.h"
 #include "agent/dataplane/kernel_pinhole_table.h"
+#include "agent/dataplane/packet_socket.h"
 #include "tests/bpf/packet_builder.h"
 
 namespace stem {
@@ -29,7 +30,8 @@ struct Outcome {
 // Inside: inside0 198.51.100.1/24, 2001:db8:2::1/64, neighbours .20 and ::20.
 class KernelBench : public ::testing::Test {
  protected:
-  static constexpr char kName[] = "bpf-test";
+  // The name of the data plane: of this process, for bpffs is one for all.
+  static std::string Instance();
 
   static void SetUpTestSuite();
   void SetUp() override;
@@ -41,19 +43,33 @@ class KernelBench : public ::testing::Test {
 
   // Runs the frame as if it had arrived on `side`. Exactly one counter must move.
   Outcome Run(const Bytes& frame, stem_side side = STEM_SIDE_OUTSIDE, uint32_t queue = 0);
+  // The verdict only, without looking at the counters: for several threads at once.
+  uint32_t RunUncounted(const Bytes& frame, stem_side side = STEM_SIDE_OUTSIDE);
   Outcome Run(const Packet& packet, stem_side side = STEM_SIDE_OUTSIDE) {
     return Run(packet.Build(), side);
   }
 
   KernelPinholeTable pinholes() const { return KernelPinholeTable(plane_->pinholes_fd()); }
-  const DataPlane& plane() const { return *plane_; }
+  DataPlane& plane() { return *plane_; }
+
+  // An agent's socket on queue 0 of the outside, until the end of the test.
+  void Listen();
+
+  // Packets that modules in observe would have dropped for this reason, since the last Load().
+  uint64_t Observed(std::string_view reason, stem_side side = STEM_SIDE_OUTSIDE);
+  // As Run(), `times` times; how often the reason was this one.
+  int CountRuns(int times, const Packet& packet, std::string_view reason,
+                stem_side side = STEM_SIDE_OUTSIDE);
 
   // Opens a pinhole to `to` on the outside for exactly `peer`.
   void OpenPinhole(const std::string& to, const std::string& peer,
                    stem_peer_match match = STEM_PEER_ENDPOINT, stem_side from = STEM_SIDE_OUTSIDE);
 
  private:
+  static uint32_t TestRun(const Bytes& frame, stem_side side, uint32_t queue, Bytes& out);
+
   std::optional<DataPlane> plane_;
+  std::unique_ptr<PacketSocket> socket_;
 };
 
 Endpoint At(std::string_view text);  // parses, or fails the test

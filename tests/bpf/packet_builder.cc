@@ -107,6 +107,7 @@ Layer Ipv4(std::string_view from, std::string_view to, Ipv4Options options) {
   if (options.wrong_total_length >= 0) {
     Put16(bytes, 2, static_cast<uint16_t>(options.wrong_total_length));
   }
+  Put16(bytes, 4, options.id);
   Put16(bytes, 6, options.fragment_field);
   bytes[8] = options.ttl;
   std::copy_n(Address(from).bytes.begin() + 12, 4, bytes.begin() + 12);
@@ -128,6 +129,14 @@ Layer Ipv6(std::string_view from, std::string_view to, Ipv6Options options) {
 
 Layer Extension(uint8_t protocol) { return {Kind::kExtension, protocol, Bytes(8)}; }
 
+Layer Fragment6(uint32_t id, uint16_t offset, bool more) {
+  Bytes bytes(8);
+  Put16(bytes, 2, static_cast<uint16_t>(offset | (more ? 1 : 0)));
+  Put16(bytes, 4, static_cast<uint16_t>(id >> 16));
+  Put16(bytes, 6, static_cast<uint16_t>(id));
+  return {Kind::kExtension, 44, bytes};
+}
+
 Layer Udp(uint16_t from, uint16_t to, int wrong_length) {
   Bytes bytes(8);
   Put16(bytes, 0, from);
@@ -136,16 +145,36 @@ Layer Udp(uint16_t from, uint16_t to, int wrong_length) {
   return {Kind::kUdp, IPPROTO_UDP, bytes};
 }
 
-Layer Tcp(uint16_t from, uint16_t to) {
+Layer Tcp(uint16_t from, uint16_t to, uint8_t flags, uint32_t sequence) {
   Bytes bytes(20);
   Put16(bytes, 0, from);
   Put16(bytes, 2, to);
+  Put16(bytes, 4, static_cast<uint16_t>(sequence >> 16));
+  Put16(bytes, 6, static_cast<uint16_t>(sequence));
   bytes[12] = 5 << 4;
-  bytes[13] = 0x02;  // SYN
+  bytes[13] = flags;
   return {Kind::kOther, IPPROTO_TCP, bytes};
 }
 
 Layer Icmp() { return {Kind::kOther, IPPROTO_ICMP, {8, 0, 0, 0, 0, 0, 0, 0}}; }
 Layer Icmpv6() { return {Kind::kOther, IPPROTO_ICMPV6, {135, 0, 0, 0, 0, 0, 0, 0}}; }
+
+std::string Rtp(RtpFields fields) {
+  Bytes bytes(12 + fields.payload);
+  bytes[0] = static_cast<uint8_t>(fields.version << 6);
+  bytes[1] = fields.payload_type;
+  Put16(bytes, 2, fields.sequence);
+  Put16(bytes, 8, static_cast<uint16_t>(fields.ssrc >> 16));
+  Put16(bytes, 10, static_cast<uint16_t>(fields.ssrc));
+  return {bytes.begin(), bytes.end()};
+}
+
+std::string Rtcp(uint8_t type, uint16_t words_less_one, size_t size) {
+  Bytes bytes(size);
+  bytes[0] = 0x80;
+  bytes[1] = type;
+  Put16(bytes, 2, words_less_one);
+  return {bytes.begin(), bytes.end()};
+}
 
 }  // namespace stem

@@ -45,6 +45,7 @@ struct Ipv4Options {
   size_t option_words = 0;      // NOPs of 4 bytes
   uint16_t fragment_field = 0;  // flags and offset, as in the header
   uint8_t ttl = 64;
+  uint16_t id = 0;
   int wrong_total_length = -1;  // -1: the right one
   int wrong_header_words = -1;
   int wrong_version = -1;
@@ -60,9 +61,23 @@ Layer Ipv6(std::string_view from, std::string_view to, Ipv6Options options = {})
 // An extension header of `protocol` (0 hop-by-hop, 43, 44 fragment, 51 AH, 60 ...) of 8 bytes.
 Layer Extension(uint8_t protocol);
 
+// A fragment header (RFC 8200, 4.5); `offset` in bytes.
+Layer Fragment6(uint32_t id, uint16_t offset, bool more);
+
 Layer Udp(uint16_t from, uint16_t to, int wrong_length = -1);
-Layer Tcp(uint16_t from, uint16_t to);
+Layer Tcp(uint16_t from, uint16_t to, uint8_t flags = 0x02 /* SYN */, uint32_t sequence = 0);
 Layer Icmp();
 Layer Icmpv6();
+
+// Payloads of UDP.
+struct RtpFields {
+  uint16_t sequence = 1;
+  uint8_t payload_type = 0;
+  uint32_t ssrc = 0x01020304;
+  uint8_t version = 2;
+  size_t payload = 160;
+};
+std::string Rtp(RtpFields fields);
+std::string Rtcp(uint8_t type, uint16_t words_less_one = 1, size_t bytes = 8);
 
 }  // namespace stem

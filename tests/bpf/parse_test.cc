@@ -129,24 +129,6 @@ TEST_F(ParseTest, ExtensionHeaderLongerThanThePacket) {
   EXPECT_EQ(Run(frame).reason, "bad_header");
 }
 
-TEST_F(ParseTest, FragmentsNeverPassEvenIntoAPinhole) {
-  OpenPinhole("198.51.100.20:30000", "192.0.2.10:4000");
-  OpenPinhole("[2001:db8:2::20]:30000", "[2001:db8:1::10]:4000");
-  const auto fragment = [](uint16_t field) {
-    return Ethernet() / Ipv4(kCaller, kCallee, {.fragment_field = field}) / Udp(4000, 30000) / "x";
-  };
-  EXPECT_EQ(Run(fragment(0x2000)).reason, "fragment") << "first";
-  EXPECT_EQ(Run(fragment(0x2001)).reason, "fragment") << "middle";
-  EXPECT_EQ(Run(fragment(0x0001)).reason, "fragment") << "last";
-  EXPECT_EQ(Run(fragment(0x4000)).reason, "media_relayed") << "don't fragment is no fragment";
-  EXPECT_EQ(Run(Ethernet() / Ipv6(kCaller6, kCallee6) / Extension(44) / Udp(4000, 30000)).reason,
-            "fragment");
-  EXPECT_EQ(
-      Run(Ethernet() / Ipv6(kCaller6, kCallee6) / Extension(0) / Extension(44) / Udp(4000, 30000))
-          .reason,
-      "fragment");
-}
-
 // Whatever is cut off, a packet is dropped or (cut inside its payload or padding) judged by what
 // its headers say; it never passes for being short.
 TEST_F(ParseTest, CutAtEveryByte) {

@@ -259,6 +259,8 @@ def test_rtp_from_another_port_of_the_peer_passes_where_configured(firewall, con
     talk = converse()
     talk.wait_for_media(10)
     other_port, attacker = rtp(topology.CALLER, 4444), rtp(topology.ATTACKER, 4444)
+    talk.caller_rtp.pause()
+    other_port.continue_as(talk.caller_rtp)
     other_port.send((talk.callee_rtp.address, talk.callee_rtp.port), 20)
     talk.callee_rtp.wait_for_all(other_port)
     before = firewall.counters()
@@ -289,9 +291,8 @@ def test_media_from_the_wrong_side_dies(firewall, converse):
 def test_rtcp_passes_and_leaves_with_the_call(firewall, converse, rtp):
     """Receiver reports on the next higher port (RFC 3550, 11), both ways."""
     talk = converse()
-    near, far = rtp(topology.CALLER, talk.caller_rtp.port + 1), rtp(
-        topology.ALICE, talk.callee_rtp.port + 1
-    )
+    near = rtp(topology.CALLER, talk.caller_rtp.port + 1, rtcp=True)
+    far = rtp(topology.ALICE, talk.callee_rtp.port + 1, rtcp=True)
     near.send((far.address, far.port), 5)
     far.send((near.address, near.port), 5)
     far.wait_for_all(near)

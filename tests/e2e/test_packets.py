@@ -30,14 +30,13 @@ def to_alice(family=4, payload=b"x"):
         (vlan(7, vlan(8, ipv4(ATTACKER.v4, ALICE.v4, to_alice())), 0x88A8), "no_pinhole"),
         (vlan(6, vlan(7, vlan(8, ipv4(ATTACKER.v4, ALICE.v4, to_alice())))), "too_many_vlans"),
         (ipv4(ATTACKER.v4, ALICE.v4, to_alice(), options=NO_OPERATION), "no_pinhole"),
-        (ipv4(ATTACKER.v4, ALICE.v4, to_alice(), more=True), "fragment"),
-        (ipv4(ATTACKER.v4, ALICE.v4, to_alice(), fragment=100), "fragment"),
+        (ipv4(ATTACKER.v4, ALICE.v4, to_alice(), more=True), "no_pinhole"),
         (ipv6(ATTACKER.v6, ALICE.v6, to_alice(6)), "no_pinhole"),
         (ipv6(ATTACKER.v6, ALICE.v6, destination_options(to_alice(6))), "no_pinhole"),
         (vlan(7, ipv6(ATTACKER.v6, ALICE.v6, destination_options(to_alice(6)))), "no_pinhole"),
         (packets.Layer(0x88B5, bytes(50)), "not_ip"),
     ],
-    ids=["plain", "vlan", "two vlans", "three vlans", "options", "first fragment", "later fragment",
+    ids=["plain", "vlan", "two vlans", "three vlans", "options", "first fragment",
          "ipv6", "ipv6 extension", "vlan and ipv6 extension", "not ip"],
 )  # fmt: skip
 def test_dropped_for_the_right_reason(firewall, wire, packet, reason):

@@ -43,7 +43,6 @@ struct user_space_match match_in_user_space(struct user_space_rules* rules,
   rule_observers = rules->observers;
   memcpy(rule_row_base, rules->row_base, sizeof(rule_row_base));
   memcpy(rule_node_base, rules->node_base, sizeof(rule_node_base));
-  (void)rule_generation;
   (void)rule_slots;
 
   struct packet packet __attribute__((aligned(16))) = {0};
@@ -54,7 +53,7 @@ struct user_space_match match_in_user_space(struct user_space_rules* rules,
   packet.ip_length = from->ip_length;
   packet.protocol = from->protocol;
   packet.version = from->version;
-  packet.transport = from->transport;
+  packet.fragment = from->transport ? FRAGMENT_NONE : FRAGMENT_LATER;
   packet.tcp_flags = from->tcp_flags;
   packet.icmp_type = from->icmp_type;
   const struct rule_match match = match_rules(&packet, from->side);

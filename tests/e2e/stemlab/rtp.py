@@ -26,7 +26,8 @@ class Received:
 class RtpEndpoint:
     """One RTP socket of one host. Receives in the background from the start; sends on demand."""
 
-    def __init__(self, lab, host, port, family=4):
+    def __init__(self, lab, host, port, family=4, rtcp=False):
+        self.rtcp = rtcp  # sends RTCP in the place of RTP
         self.host = host
         self.port = port
         self.family = family
@@ -78,6 +79,11 @@ class RtpEndpoint:
         with self._turn:
             pass
 
+    def continue_as(self, other):
+        """Goes on with other's stream: its SSRC, the numbers after its last."""
+        self.ssrc = other.ssrc
+        self._sequence = other._sequence
+
     def send(self, peer, count=1):
         """Sends `count` packets now, without pauses."""
         for _ in range(count):
@@ -87,6 +93,8 @@ class RtpEndpoint:
         """The RTP packet to be sent next, counted as sent: for frames made by hand."""
         self._sequence = (self._sequence + 1) & 0xFFFF
         self.sent.append(self._sequence)
+        if self.rtcp:  # an APP packet, RFC 3550, 6.7
+            return struct.pack("!BBHI4sI", 0x80, 204, 3, self.ssrc, b"STEM", self._sequence)
         return (
             struct.pack(
                 "!BBHII", 0x80, 0, self._sequence, len(self.sent) * 160 & 0xFFFFFFFF, self.ssrc
@@ -147,7 +155,10 @@ class RtpEndpoint:
             data, source = self._socket.recvfrom(2048)
             if len(data) < 12 or data[0] >> 6 != 2:
                 continue
-            sequence, _, ssrc = struct.unpack_from("!HII", data, 2)
+            if 192 <= data[1] <= 223:  # RFC 5761, 4
+                ssrc, _, sequence = struct.unpack_from("!I4sI", data, 4)
+            else:
+                sequence, _, ssrc = struct.unpack_from("!HII", data, 2)
             self.received.append(Received(time.time(), source[:2], ssrc, sequence))
 
 
