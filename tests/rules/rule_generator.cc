@@ -249,7 +249,8 @@ RuleSubject NearSubject(const std::vector<Rule>& rules, Chance& chance) {
   if (subject.protocol == IPPROTO_TCP) {
     subject.tcp_flags = Percent(50, chance) ? near().tcp_flags.value : Byte(chance);
   }
-  if (subject.protocol == IPPROTO_ICMP || subject.protocol == IPPROTO_ICMPV6) {
+  // What the other address family calls ICMP is not read.
+  if (subject.protocol == (subject.version == 4 ? int{IPPROTO_ICMP} : int{IPPROTO_ICMPV6})) {
     subject.icmp_type = near().icmp_type.value_or(OneOf<uint8_t>({0, 1, 7, 8, 9, 255}, chance));
   } else if (!HasPorts(subject.protocol)) {
     subject.transport = false;
