@@ -19,8 +19,8 @@ constexpr auto kTick = std::chrono::milliseconds(100);
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(AgentConfig config) {
-  std::unique_ptr<Agent> agent(new Agent(std::move(config)));
+absl::StatusOr<std::unique_ptr<Agent>> Agent::Start(AgentConfig config, std::string path) {
+  std::unique_ptr<Agent> agent(new Agent(std::move(config), std::move(path)));
   ASSIGN_OR_RETURN(agent->lock_, LockInstance(agent->config_.RunDirectory()));
   ASSIGN_OR_RETURN(agent->loop_, EventLoop::Make(agent->config_.posted_closures));
   if (const absl::Status opened = agent->Open(); !opened.ok()) {
@@ -49,7 +49,13 @@ void Agent::TakeDownWhatIsNew() {
 }
 
 absl::Status Agent::OpenKernel() {
-  ASSIGN_OR_RETURN(plane_, DataPlane::Open(config_.data_plane));
+  ASSIGN_OR_RETURN(PreparedRules prepared, PrepareRules(config_.rules));
+  for (const std::string& warning : prepared.warnings) spdlog::warn("{}", warning);
+  DataPlaneConfig plane = config_.data_plane;
+  plane.rules = std::move(prepared.compiled);
+  ASSIGN_OR_RETURN(plane_, DataPlane::Open(plane));
+  ASSIGN_OR_RETURN(const RuleSlots slots, ReadRuleSlots(plane_->rule_slots_fd()));
+  rules_.Replace(std::move(prepared.rules), slots);
   for (const InterfaceState& interface : plane_->interfaces()) {
     spdlog::info("{} is {}: XDP {} ({}), {} RX queues", interface.name,
                  interface.side == STEM_SIDE_OUTSIDE ? "outside" : "inside",
@@ -60,6 +66,36 @@ absl::Status Agent::OpenKernel() {
   calls_.emplace(plane_->calls_fd());
   ASSIGN_OR_RETURN(path_, PacketPath::Open(*plane_, config_.tun, config_.frames_per_queue));
   return absl::OkStatus();
+}
+
+absl::StatusOr<RuleReload> Agent::ReloadRules() {
+  const std::lock_guard one_at_a_time(reload_);
+  ASSIGN_OR_RETURN(const AgentConfig read, LoadAgentConfig(config_path_));
+  ASSIGN_OR_RETURN(PreparedRules prepared, PrepareRules(read.rules));
+  DataPlaneConfig plane = config_.data_plane;
+  plane.rules = std::move(prepared.compiled);
+  RETURN_IF_ERROR(plane_->Reload(plane));
+  ASSIGN_OR_RETURN(const RuleSlots slots, ReadRuleSlots(plane_->rule_slots_fd()));
+  RuleReload done{prepared.rules.size(), std::move(prepared.warnings)};
+  loop_->Complete([this, rules = std::move(prepared.rules), slots]() mutable {
+    const size_t count = rules.size();
+    rules_.Replace(std::move(rules), slots);
+    view_->ObserveRuleReload(count, monitor_->JudgePinholesAgain());
+  });
+  return done;
+}
+
+// Reading thousands of rules must not hold up the signalling thread.
+void Agent::ReloadRulesAside() {
+  reloader_ = std::jthread([this] {
+    const absl::StatusOr<RuleReload> done = ReloadRules();
+    if (!done.ok()) {
+      spdlog::error("rules not reloaded, the old ones stay: {}",
+                    std::string(done.status().message()));
+      return;
+    }
+    for (const std::string& warning : done->warnings) spdlog::warn("{}", warning);
+  });
 }
 
 absl::Status Agent::StartJudgement() {
@@ -75,10 +111,11 @@ absl::Status Agent::StartJudgement() {
                                              .complete = [loop](std::function<void()> closure) {
                                                loop->Complete(std::move(closure));
                                              }}));
-  view_.emplace(ControlViewParts{config_, *plane_, *pinholes_, *path_, *security_manager_});
+  view_.emplace(ControlViewParts{config_, *plane_, *pinholes_, *path_, *security_manager_, rules_,
+                                 [this] { return ReloadRules(); }});
   monitor_ = std::make_unique<CallMonitor>(
       config_.calls, CallMonitorPorts{*path_, *pinholes_, *calls_, *security_manager_,
-                                      MonotonicNanoseconds, &*view_});
+                                      MonotonicNanoseconds, &*view_, &rules_});
   RETURN_IF_ERROR(monitor_->Adopt());
   if (plane_->adopted()) {
     spdlog::info("took over {} calls of an earlier agent",
@@ -111,11 +148,16 @@ absl::Status Agent::WatchSignals() {
   sigemptyset(&wanted);
   sigaddset(&wanted, SIGTERM);
   sigaddset(&wanted, SIGINT);
+  sigaddset(&wanted, SIGHUP);
   signals_ = UniqueFd(signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK));
   if (!signals_.valid()) return ErrnoStatus(errno, "watching signals");
   return loop_->Watch(signals_.get(), [this] {
     signalfd_siginfo info{};
     if (read(signals_.get(), &info, sizeof(info)) != sizeof(info)) return;
+    if (info.ssi_signo == SIGHUP) {
+      spdlog::info("SIGHUP from process {}: reading the rules again", info.ssi_pid);
+      return ReloadRulesAside();
+    }
     spdlog::info("{} from process {}: stopping", strsignal(static_cast<int>(info.ssi_signo)),
                  info.ssi_pid);
     loop_->Stop();
@@ -128,6 +170,7 @@ absl::Status Agent::Run() {
   const absl::Status served = loop_->Run();
   view_->TellMonitors(nullptr);
   gateway_->Stop();
+  if (reloader_.joinable()) reloader_.join();
   if (config_.on_exit == OnExit::kKeep) {
     spdlog::info("the data plane stays in the kernel (on_exit: keep): calls go on");
     return served;

@@ -3,10 +3,14 @@
 #pragma once
 
 #include <memory>
+#include <mutex>
 #include <optional>
+#include <string>
+#include <thread>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/active_rules.h"
 #include "agent/application_gateway/application_gateway.h"
 #include "agent/config.h"
 #include "agent/control_view.h"
@@ -25,25 +29,34 @@ class Agent {
  public:
   // Loads or adopts the data plane, binds sockets, takes over calls, begins to talk to the
   // security manager and to answer stemctl. On failure nothing new is left attached.
-  static absl::StatusOr<std::unique_ptr<Agent>> Start(AgentConfig config);
+  // `path` is where the configuration came from, for reading the rules again.
+  static absl::StatusOr<std::unique_ptr<Agent>> Start(AgentConfig config, std::string path);
 
   // Serves until SIGTERM or SIGINT (which the caller has blocked in every thread), then leaves the
   // kernel as `on_exit` says.
   absl::Status Run();
 
  private:
-  explicit Agent(AgentConfig config) : config_(std::move(config)) {}
+  Agent(AgentConfig config, std::string path)
+      : config_(std::move(config)), config_path_(std::move(path)) {}
   absl::Status Open();
   void TakeDownWhatIsNew();
   absl::Status OpenKernel();
+  // Any thread; one at a time. Reads the rules again and puts them into the kernel; on any error
+  // the old set stays. What depends on them follows on the signalling thread.
+  absl::StatusOr<RuleReload> ReloadRules();
+  void ReloadRulesAside();
   absl::Status StartJudgement();
   absl::Status WatchSignals();
 
   // In the order in which they are made; taken down in reverse.
   const AgentConfig config_;
+  const std::string config_path_;
   UniqueFd lock_;
   std::unique_ptr<EventLoop> loop_;
   std::optional<DataPlane> plane_;
+  ActiveRules rules_;
+  std::mutex reload_;
   std::optional<KernelPinholeTable> pinholes_;
   std::optional<KernelCallStore> calls_;
   std::unique_ptr<PacketPath> path_;
@@ -53,6 +66,7 @@ class Agent {
   std::unique_ptr<DropEvents> drops_;
   std::unique_ptr<ApplicationGateway> gateway_;
   UniqueFd signals_;
+  std::jthread reloader_;  // for SIGHUP
 };
 
 }  // namespace stem

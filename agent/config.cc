@@ -7,7 +7,7 @@
 #include <bit>
 #include <set>
 
-#include "agent/pattern_matcher/static_rules.h"
+#include "agent/pattern_matcher/rule_reader.h"
 #include "common/config/document.h"
 #include "common/status_macros.h"
 
@@ -96,6 +96,9 @@ void ReadLimits(const ConfigSection& section, AgentConfig& config) {
   plane.max_calls = static_cast<uint32_t>(calls.calls);
   plane.max_pinholes = 40000;
   section.Optional("pinholes", plane.max_pinholes, Integer{4, 4 * kMillion});
+  section.Optional("rules", config.rules.limits.rules, Integer{1, STEM_MAX_RULES});
+  section.Optional("rule_memory", config.rules.limits.kernel_bytes,
+                   Bytes{uint64_t{1} << 20, uint64_t{1} << 30});
   section.Optional("held_messages", calls.held_messages, Integer{1, kMillion});
   section.Optional("held_bytes", calls.held_bytes, Bytes{64 << 10, 1 << 30});
   section.Optional("transactions", calls.transactions, Integer{1, 4 * kMillion});
@@ -117,6 +120,26 @@ void ReadLog(const ConfigSection& section, AgentConfig& config) {
                                                       {"error", spdlog::level::err}}});
 }
 
+// The last to be read, after the limits: finishes the document. The list `rules` comes before that
+// of the file `rules_file`.
+absl::Status ReadRules(ConfigDocument& document, AgentConfig& config) {
+  constexpr size_t kMostBytes = size_t{32} << 20;  // of a file with rules only
+  const ConfigSection root = document.root();
+  RuleReader reader(config.rules.limits.rules);
+  std::string path;
+  root.Optional("rules_file", path, FilePath{});
+  reader.Read(root);
+  RETURN_IF_ERROR(document.Finish());
+  if (!path.empty()) {
+    ASSIGN_OR_RETURN(ConfigDocument file, ConfigDocument::Load(path, kMostBytes));
+    reader.Read(file.root());
+    RETURN_IF_ERROR(file.Finish());
+  }
+  reader.AllowSecurityManager(config.security_manager.address);
+  config.rules.rules = reader.Take();
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string AgentConfig::RunDirectory() const {
@@ -136,7 +159,6 @@ absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& path) {
     root.Section("signalling").At("tun").Error("is one of the interfaces", "a name of its own");
   }
   ReadSecurityManager(root.Section("security_manager"), config.security_manager);
-  config.data_plane.rules = ReadStaticRules(root);
   root.Optional("default_policy", config.data_plane.default_pass,
                 Choice<bool>{{{"drop", false}, {"pass", true}}});
   ReadMedia(root.Section("media"), config.calls);
@@ -147,10 +169,7 @@ absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& path) {
   root.Optional("on_exit", config.on_exit,
                 Choice<OnExit>{{{"keep", OnExit::kKeep}, {"remove", OnExit::kRemove}}});
   ReadLog(root.Section("log"), config);
-  RETURN_IF_ERROR(document.Finish());
-
-  config.data_plane.rules.insert(config.data_plane.rules.begin(),
-                                 AllowSecurityManager(config.security_manager.address));
+  RETURN_IF_ERROR(ReadRules(document, config));
   return config;
 }
 

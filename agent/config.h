@@ -5,10 +5,12 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "agent/dataplane/data_plane.h"
 #include "agent/external_interface/sm_down.h"
+#include "agent/pattern_matcher/rule_compiler.h"
 #include "agent/protocol_parser/call_limits.h"
 #include "common/address.h"
 #include "common/tls/tls_files.h"
@@ -26,8 +28,14 @@ struct SecurityManagerConfig {
   uint32_t known_users = 100000;  // at most, kept for sm_down: known_users
 };
 
+struct StaticRulesConfig {
+  std::vector<Rule> rules;  // the one the SM's answers need included
+  RuleLimits limits;
+};
+
 struct AgentConfig {
-  DataPlaneConfig data_plane;  // the rules include the one the SM's answers need
+  DataPlaneConfig data_plane;  // without the compiled rules
+  StaticRulesConfig rules;
   CallMonitorConfig calls;
   SecurityManagerConfig security_manager;
   std::string control_socket;  // "/run/stem/NAME/agent.sock" unless said otherwise

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/control_messages.h"
 
-#include <netinet/in.h>
-
 #include "agent/dataplane/counter_reader.h"
+#include "agent/pattern_matcher/rule_kinds.h"
 #include "common/clock.h"
 #include "fmt/format.h"
 
@@ -47,15 +46,10 @@ const char* MediaText(stem_media media) {
   }
 }
 
-std::string ProtocolText(uint8_t protocol) {
-  switch (protocol) {
-    case IPPROTO_UDP:
-      return "udp";
-    case IPPROTO_TCP:
-      return "tcp";
-    default:
-      return fmt::format("protocol {}", protocol);
-  }
+// For what a packet carries; the number alone would not say what it counts.
+std::string CarriedText(uint8_t protocol) {
+  const std::string name = ProtocolName(protocol);
+  return name == fmt::format("{}", protocol) ? "protocol " + name : name;
 }
 
 }  // namespace
@@ -131,6 +125,23 @@ v1::Call ToMessage(const CallView& call) {
   return out;
 }
 
+v1::Rule ToMessage(const Rule& rule) {
+  v1::Rule out;
+  out.set_name(rule.name);
+  out.set_comment(rule.comment);
+  out.set_action(ActionText(rule.action));
+  out.set_from(ToMessage(rule.from));
+  if (rule.protocol) out.set_protocol(ProtocolName(*rule.protocol));
+  if (rule.icmp_type) out.set_icmp_type(fmt::format("{}", *rule.icmp_type));
+  out.set_tcp_flags(FlagsText(rule.tcp_flags));
+  if (rule.source) out.set_source(rule.source->ToString());
+  if (rule.destination) out.set_destination(rule.destination->ToString());
+  out.set_source_ports(PortsText(rule.source_ports));
+  out.set_destination_ports(PortsText(rule.destination_ports));
+  out.set_written_at(rule.place);
+  return out;
+}
+
 v1::Event ToEvent(const SipVerdict& verdict) {
   v1::Event out;
   out.set_unix_us(WallUs(verdict.time_ns));
@@ -146,18 +157,18 @@ v1::Event ToEvent(const SipVerdict& verdict) {
   return out;
 }
 
-v1::Event ToEvent(const stem_event& drop) {
+v1::Event ToEvent(const stem_event& drop, const std::string& rule) {
   v1::Event out;
   out.set_unix_us(WallUs(drop.time_ns));
   out.set_from(ToMessage(drop.side));
   out.set_kind("packet");
   const Endpoint source{IpAddress::FromV6(drop.source), drop.source_port};
   const Endpoint destination{IpAddress::FromV6(drop.destination), drop.destination_port};
-  out.set_what(fmt::format("{} {} > {}, {} bytes", ProtocolText(drop.protocol), source.ToString(),
+  out.set_what(fmt::format("{} {} > {}, {} bytes", CarriedText(drop.protocol), source.ToString(),
                            destination.ToString(), drop.length));
   out.set_verdict("dropped");
   out.set_why(std::string(DescribeReason(drop.reason).name));
-  if (drop.rule != 0) out.set_why(fmt::format("{} (rule {})", out.why(), drop.rule));
+  if (!rule.empty()) out.set_why(fmt::format("{} (rule {})", out.why(), rule));
   out.set_lost(drop.suppressed);
   return out;
 }

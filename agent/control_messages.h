@@ -3,8 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 
 #include "agent/dataplane/pinhole_table.h"
+#include "agent/pattern_matcher/rule.h"
 #include "agent/protocol_parser/call_view.h"
 #include "agent/protocol_parser/ladder.h"
 #include "bpf/stem_abi.h"
@@ -22,7 +24,10 @@ v1::LadderStep ToMessage(const SipVerdict& verdict);
 v1::Call ToMessage(const CallView& call);
 // For monitors.
 v1::Event ToEvent(const SipVerdict& verdict);
-v1::Event ToEvent(const stem_event& drop);
+// `rule`: name of the one that decided, if any.
+v1::Event ToEvent(const stem_event& drop, const std::string& rule);
+// Without its place and counters.
+v1::Rule ToMessage(const Rule& rule);
 
 // 16 hexadecimal digits.
 std::string CallIdText(uint64_t id);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/control_view.h"
 
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -184,6 +185,31 @@ absl::StatusOr<v1::GetCountersResponse> ControlView::Counters() {
   return out;
 }
 
+absl::StatusOr<v1::ListRulesResponse> ControlView::Rules() {
+  v1::ListRulesResponse out;
+  uint32_t place = 0;
+  for (const Rule& rule : parts_.rules.rules()) {
+    v1::Rule* shown = out.add_rules();
+    *shown = ToMessage(rule);
+    shown->set_place(++place);
+    if (const int64_t slot = parts_.rules.SlotOf(rule); slot >= 0) {
+      ASSIGN_OR_RETURN(const stem_count count, ReadRuleCounter(parts_.plane.rule_counters_fd(),
+                                                               static_cast<uint32_t>(slot)));
+      shown->set_packets(count.packets);
+      shown->set_bytes(count.bytes);
+    }
+  }
+  return out;
+}
+
+absl::StatusOr<v1::ReloadRulesResponse> ControlView::ReloadRules() {
+  ASSIGN_OR_RETURN(const RuleReload done, parts_.reload_rules());
+  v1::ReloadRulesResponse out;
+  out.set_rules(static_cast<uint32_t>(done.rules));
+  for (const std::string& warning : done.warnings) out.add_warnings(warning);
+  return out;
+}
+
 void ControlView::Observe(const SipVerdict& verdict) {
   if (verdict.action != SipAction::kHeld) {
     (verdict.asked ? delay_asked_ : delay_not_asked_).Add(verdict.delay_ns);
@@ -192,7 +218,22 @@ void ControlView::Observe(const SipVerdict& verdict) {
 }
 
 void ControlView::Observe(const stem_event& event) {
-  if (hub_ != nullptr && hub_->listened()) hub_->Publish(ToEvent(event));
+  if (hub_ == nullptr || !hub_->listened()) return;
+  hub_->Publish(ToEvent(event, parts_.rules.NameOf(event.rule)));
+}
+
+void ControlView::ObserveRuleReload(size_t rules, uint64_t pinholes_denied) {
+  const std::string what = fmt::format("{} rules in force", rules);
+  const std::string why = fmt::format("{} pinholes denied by them", pinholes_denied);
+  spdlog::info("{}, {}", what, why);
+  if (hub_ == nullptr || !hub_->listened()) return;
+  v1::Event event;
+  event.set_unix_us(WallNanoseconds(MonotonicNanoseconds()) / 1000);
+  event.set_kind("rules");
+  event.set_verdict("reloaded");
+  event.set_what(what);
+  event.set_why(why);
+  hub_->Publish(event);
 }
 
 }  // namespace stem

@@ -3,8 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
+#include "agent/active_rules.h"
 #include "agent/application_gateway/control_source.h"
 #include "agent/application_gateway/event_hub.h"
 #include "agent/config.h"
@@ -17,6 +20,12 @@
 
 namespace stem {
 
+// What a reload of the rules came to.
+struct RuleReload {
+  size_t rules = 0;
+  std::vector<std::string> warnings;  // rules that never decide
+};
+
 // The parts that are shown; all must outlive the view.
 struct ControlViewParts {
   const AgentConfig& config;
@@ -24,6 +33,8 @@ struct ControlViewParts {
   const PinholeTable& pinholes;
   const PacketPath& path;
   const SecurityManager& security_manager;
+  const ActiveRules& rules;
+  std::function<absl::StatusOr<RuleReload>()> reload_rules;  // any thread
 };
 
 // Signalling thread only. Also the observer of verdicts: it measures delays and tells monitors.
@@ -40,10 +51,14 @@ class ControlView : public ControlSource, public VerdictObserver {
   absl::StatusOr<v1::Call> FindCall(std::string_view id) override;
   absl::StatusOr<v1::ListPinholesResponse> Pinholes() override;
   absl::StatusOr<v1::GetCountersResponse> Counters() override;
+  absl::StatusOr<v1::ListRulesResponse> Rules() override;
+  absl::StatusOr<v1::ReloadRulesResponse> ReloadRules() override;
 
   void Observe(const SipVerdict& verdict) override;
   // A drop the kernel reported.
   void Observe(const stem_event& event);
+  // A new set is in force; so many pinholes were denied by it.
+  void ObserveRuleReload(size_t rules, uint64_t pinholes_denied);
 
  private:
   void AddTables(v1::AgentStatus& status) const;

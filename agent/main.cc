@@ -36,6 +36,11 @@ int Check(const AgentConfig& config) {
   const absl::StatusOr<TlsIdentity> identity =
       CheckTlsFiles(config.security_manager.tls, Role::kFirewall);
   if (!identity.ok()) return Complain(identity.status(), kUsage);
+  const absl::StatusOr<PreparedRules> rules = PrepareRules(config.rules);
+  if (!rules.ok()) return Complain(rules.status(), kUsage);
+  for (const std::string& warning : rules->warnings) fmt::print("warning: {}\n", warning);
+  fmt::print("{} rules, {:.1f} MiB of kernel memory\n", rules->rules.size(),
+             static_cast<double>(rules->compiled->KernelBytes()) / (1 << 20));
   fmt::print("configuration is good: instance {}, {} outside, {} inside, certificate {}\n",
              config.data_plane.name, config.data_plane.outside, config.data_plane.inside,
              identity->peer.ToUri());
@@ -52,12 +57,13 @@ int Remove(const AgentConfig& config) {
   return kOk;
 }
 
-int Serve(AgentConfig config) {
+int Serve(AgentConfig config, const std::string& path) {
   // In every thread, before the first is made; the loop reads the signals from a descriptor.
   sigset_t blocked;
   sigemptyset(&blocked);
   sigaddset(&blocked, SIGTERM);
   sigaddset(&blocked, SIGINT);
+  sigaddset(&blocked, SIGHUP);
   pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
   signal(SIGPIPE, SIG_IGN);
   SendGrpcLogToSpdlog();
@@ -66,7 +72,7 @@ int Serve(AgentConfig config) {
   const absl::StatusOr<TlsIdentity> identity =
       CheckTlsFiles(config.security_manager.tls, Role::kFirewall);
   if (!identity.ok()) return Complain(identity.status(), kFailed);
-  const absl::StatusOr<std::unique_ptr<Agent>> agent = Agent::Start(std::move(config));
+  const absl::StatusOr<std::unique_ptr<Agent>> agent = Agent::Start(std::move(config), path);
   if (!agent.ok()) return Complain(agent.status(), kFailed);
   const absl::Status ended = (*agent)->Run();
   return ended.ok() ? kOk : Complain(ended, kFailed);
@@ -96,7 +102,7 @@ int Main(int argc, char** argv) {
   spdlog::flush_on(spdlog::level::info);
   if (line.check) return Check(*config);
   if (line.remove) return Remove(*config);
-  return Serve(*std::move(config));
+  return Serve(*std::move(config), line.config);
 }
 
 }  // namespace

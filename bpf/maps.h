@@ -46,13 +46,6 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } calls SEC(".maps");
 
-struct {
-  __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, STEM_MAX_RULES);
-  __type(key, __u32);
-  __type(value, struct stem_rule);
-} rules SEC(".maps");
-
 /* A full ring loses the event, never the packet's verdict or its counter. */
 struct {
   __uint(type, BPF_MAP_TYPE_RINGBUF);
@@ -85,7 +78,6 @@ const volatile __u32 outside_ifindex = 0;
 const volatile __u32 inside_ifindex = 0;
 const volatile __u32 default_pass = 0;    /* default_policy: pass */
 const volatile __u32 agent_down_pass = 0; /* signalling.agent_down: pass */
-const volatile __u32 rule_count = 0;
 const volatile __u32 rule_generation = 1; /* differs from one rule set to the next, never 0 */
 const volatile __u32 rules_observe = 0;   /* the set has observe rules: every packet must meet it */
 const volatile __u32 events_per_second = 100; /* per CPU */

@@ -1,52 +1,213 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-2-Clause) */
 /*
- * Pattern matcher (report, section 3.1): a short list of static rules, first match wins.
+ * Pattern matcher (report, section 3.1): the static rules, first match wins.
  *
- * The list is part of the pipeline that is loaded with it (map `rules`, not pinned), so a new list
- * arrives whole with the swap of slot 0.
+ * Aggregated bit vectors (docs/decisions/0010): each dimension gives one row of bits, a bit saying
+ * that its rule allows this packet's value there; a bit set in all five rows is a match. The
+ * aggregate words in front of a row say which of its words are not zero, so only words that can
+ * hold a match are read: few, because rules with like addresses have bits side by side. The number
+ * of lookups does not depend on the number of rules.
  */
 #ifndef STEM_PATTERN_MATCHER_H
 #define STEM_PATTERN_MATCHER_H
 
 #include "bpf/maps.h"
 #include "bpf/parse.h"
+#include "bpf/rule_maps.h"
+
+/* Every node consumes at least one byte of the address, after the two of the root. */
+#define MAX_TRIE_NODES 14
 
 struct rule_match {
   enum stem_rule_action action; /* STEM_RULE_END when no rule matched */
-  __u8 rule;                    /* 1 + index */
+  __u32 rule;                   /* 1 + its slot in `rule_counters`, 0 when none matched */
 };
 
-/* 16 bytes as two words, compared under the mask. */
-static __always_inline int in_prefix(const __u8 address[16], const __u8 prefix[16],
-                                     const __u8 mask[16]) {
-  const __u64 *a = (const __u64*)address, *p = (const __u64*)prefix, *m = (const __u64*)mask;
-  return (a[0] & m[0]) == p[0] && (a[1] & m[1]) == p[1];
+/* Index of the lowest bit of `bits`, which is not 0; BPF has no instruction for it. */
+static __always_inline __u32 lowest_bit(__u64 bits) {
+  static const __u8 de_bruijn[64] = {
+      0,  1,  2,  7,  3,  13, 8,  19, 4,  25, 14, 28, 9,  34, 20, 40, 5,  17, 26, 38, 15, 46,
+      29, 48, 10, 31, 35, 54, 21, 50, 41, 57, 63, 6,  12, 18, 24, 27, 33, 39, 16, 37, 45, 47,
+      30, 53, 49, 56, 62, 11, 23, 32, 36, 44, 52, 55, 61, 22, 43, 51, 60, 42, 59, 58};
+  return de_bruijn[((bits & -bits) * 0x0218a392cd3d5dbfull) >> 58];
 }
 
-static __always_inline int rule_covers(const struct stem_rule* rule, const struct packet* packet,
-                                       __u32 side) {
-  return (rule->from_side == STEM_SIDE_NONE || rule->from_side == side) &&
-         (rule->protocol == 0 || rule->protocol == packet->protocol) &&
-         packet->source_port >= rule->source_port_first &&
-         packet->source_port <= rule->source_port_last &&
-         packet->destination_port >= rule->destination_port_first &&
-         packet->destination_port <= rule->destination_port_last &&
-         in_prefix(packet->source, rule->source, rule->source_mask) &&
-         in_prefix(packet->destination, rule->destination, rule->destination_mask);
+/* The row of an address: the longest prefix of any rule that holds it decides. -1: tables broken.
+ */
+static __always_inline int address_row(const __u8 address[16], __u8 version, __u32 which,
+                                       __u32 node_base) {
+  const __u64* words = (const __u64*)address;
+  struct stem_rule_roots* roots = bpf_map_lookup_elem(&rule_roots, &which);
+  if (!roots) return -1;
+  __u16 entry = version == 4 ? roots->v4[address[12] << 8 | address[13]]
+                             : roots->v6[address[0] << 8 | address[1]];
+  for (int i = 0; i < MAX_TRIE_NODES; i++) {
+    if (entry & STEM_RULE_LEAF) break;
+    __u32 index = node_base + entry;
+    struct stem_rule_node* node = bpf_map_lookup_elem(&rule_nodes, &index);
+    if (!node) return -1;
+    if ((words[0] & node->mask[0]) != node->key[0] || (words[1] & node->mask[1]) != node->key[1]) {
+      entry = node->miss;
+      break;
+    }
+    entry = node->child[address[node->depth & 15]];
+  }
+  return entry & STEM_RULE_LEAF ? entry & ~STEM_RULE_LEAF : -1;
+}
+
+/* What the service dimension calls this packet. Without its header a fragment is only a protocol.
+ */
+static __always_inline __u32 service_of(const struct packet* packet) {
+  /* What the other address family calls ICMP is not read. */
+  const int read = packet->fragment != FRAGMENT_LATER;
+  if (read && (is_icmp(packet) ||
+               (packet->protocol != IPPROTO_ICMP && packet->protocol != IPPROTO_ICMPV6))) {
+    switch (packet->protocol) {
+      case IPPROTO_UDP:
+        return STEM_SERVICE_UDP;
+      case IPPROTO_TCP:
+        return STEM_SERVICE_TCP + packet->tcp_flags;
+      case IPPROTO_ICMP:
+        return STEM_SERVICE_ICMP + packet->icmp_type;
+      case IPPROTO_ICMPV6:
+        return STEM_SERVICE_ICMPV6 + packet->icmp_type;
+    }
+  }
+  return packet->protocol;
+}
+
+static __always_inline const __u64* rule_row(__u32 dimension, __u32 row) {
+  __u32 index = rule_row_base[dimension] + row;
+  return bpf_map_lookup_elem(&rule_rows, &index);
+}
+
+struct rule_rows {
+  const __u64* of[STEM_RULE_DIMENSIONS];
+};
+
+static __always_inline int find_rows(const struct packet* packet, __u32 side,
+                                     struct rule_rows* rows) {
+  __u32 source = 0, destination = 1;
+  struct stem_rule_ports* source_ports = bpf_map_lookup_elem(&rule_ports, &source);
+  struct stem_rule_ports* destination_ports = bpf_map_lookup_elem(&rule_ports, &destination);
+  struct stem_rule_services* services = bpf_map_lookup_elem(&rule_services, &source);
+  const int source_row = address_row(packet->source, packet->version, 0, rule_node_base[0]);
+  const int destination_row =
+      address_row(packet->destination, packet->version, 1, rule_node_base[1]);
+  const __u32 service = service_of(packet);
+  if (!source_ports || !destination_ports || !services || source_row < 0 || destination_row < 0 ||
+      service >= STEM_SERVICES) {
+    return 0;
+  }
+  rows->of[0] = rule_row(0, source_row);
+  rows->of[1] = rule_row(1, destination_row);
+  rows->of[2] = rule_row(2, source_ports->row[packet->source_port]);
+  rows->of[3] = rule_row(3, destination_ports->row[packet->destination_port]);
+  rows->of[4] = rule_row(
+      4, side == STEM_SIDE_OUTSIDE ? services->outside[service] : services->inside[service]);
+  return rows->of[0] && rows->of[1] && rows->of[2] && rows->of[3] && rows->of[4];
+}
+
+/* `at` is below rule_aggregates + rule_words. */
+static __always_inline __u64 in_all(const struct rule_rows* rows, __u32 at) {
+  return rows->of[0][at] & rows->of[1][at] & rows->of[2][at] & rows->of[3][at] & rows->of[4][at];
+}
+
+static __always_inline void count_rule(__u32 slot, __u32 bytes) {
+  struct stem_count* counter = bpf_map_lookup_elem(&rule_counters, &slot);
+  if (!counter || dry_run) return;
+  counter->packets++;
+  counter->bytes += bytes;
+}
+
+/* Where a search stands. Kept in one struct because bpf_loop() hands its steps one pointer. */
+struct rule_search {
+  struct rule_rows rows;
+  const struct stem_rule_entries* entries;
+  __u64 words; /* of this aggregate, still to be looked at; at last: observers that match */
+  __u32 aggregate;
+  __u32 complete; /* all aggregates have been looked at */
+  __u32 best;     /* place in the list of the first match so far */
+  __u32 best_bit;
+  __u32 bytes;
+};
+#define SEARCH_ON 0
+#define SEARCH_ENDED 1
+#define NO_RULE 0xffffffff
+
+/* Looks at one word, the next that is not zero in all aggregates. */
+static long search_step(__u32 step, struct rule_search* search) {
+  (void)step;
+  if (!search->words) {
+    const __u32 aggregate = search->aggregate + 1;
+    if (aggregate >= rule_aggregates) {
+      search->complete = 1;
+      return SEARCH_ENDED;
+    }
+    search->aggregate = aggregate;
+    search->words = in_all(&search->rows, aggregate);
+    if (!search->words) return SEARCH_ON;
+  }
+  const __u32 word = search->aggregate * 64 + lowest_bit(search->words);
+  if (word >= rule_words) return SEARCH_ENDED;
+  search->words &= search->words - 1;
+  const __u64 found = in_all(&search->rows, rule_aggregates + word);
+  if (!found) return SEARCH_ON;
+  /* Within a word the rules are in the order of the list: its lowest bit is its first match. */
+  const __u32 bit = word * 64 + lowest_bit(found);
+  if (bit >= STEM_RULE_BITS) return SEARCH_ENDED;
+  const __u32 place = search->entries->of[bit].place;
+  if (place < search->best) {
+    search->best = place;
+    search->best_bit = bit;
+  }
+  return SEARCH_ON;
+}
+
+/* Counts for one of the observers that match, if the packet got as far as it. */
+static long observe_step(__u32 step, struct rule_search* search) {
+  (void)step;
+  if (!search->words) return SEARCH_ENDED;
+  const struct stem_rule_entry* entry = &search->entries->of[lowest_bit(search->words) & 63];
+  search->words &= search->words - 1;
+  if (entry->place < search->best) count_rule(entry->slot, search->bytes);
+  return SEARCH_ON;
+}
+
+/*
+ * The first rule that decides about this packet; it and the observing rules before it have counted
+ * the packet (IP bytes). Tables that do not fit each other, which no compiler of ours makes, deny.
+ * Loops of the language's own would cost the verifier a second with 16,384 rules.
+ */
+static __noinline __u64 search_rules(const struct packet* packet, __u32 side) {
+  const __u64 broken = STEM_RULE_DENY;
+  const __u32 zero = 0;
+  struct rule_search search = {.best = NO_RULE, .bytes = packet->ip_length};
+  search.entries = bpf_map_lookup_elem(&rule_entries, &zero);
+  if (!search.entries || !find_rows(packet, side, &search.rows)) return broken;
+
+  search.words = in_all(&search.rows, 0);
+  if (rule_observers) search.words &= ~1ull; /* they have the first word to themselves */
+  bpf_loop(rule_aggregates + rule_words, search_step, &search, 0);
+  if (!search.complete) return broken;
+
+  if (rule_observers) {
+    search.words = in_all(&search.rows, rule_aggregates);
+    bpf_loop(64, observe_step, &search, 0);
+  }
+  if (search.best == NO_RULE) return STEM_RULE_END;
+  if (search.best_bit >= STEM_RULE_BITS) return broken;
+  const struct stem_rule_entry* entry = &search.entries->of[search.best_bit];
+  count_rule(entry->slot, search.bytes);
+  return entry->action | (__u64)(entry->slot + 1) << 32;
 }
 
 static __always_inline struct rule_match match_rules(const struct packet* packet, __u32 side) {
   struct rule_match match = {.action = STEM_RULE_END, .rule = 0};
-  for (__u32 i = 0; i < STEM_MAX_RULES && i < rule_count; i++) {
-    __u32 index = i;
-    struct stem_rule* rule = bpf_map_lookup_elem(&rules, &index);
-    if (!rule || rule->action == STEM_RULE_END) break;
-    if (rule_covers(rule, packet, side)) {
-      match.action = rule->action;
-      match.rule = i + 1;
-      break;
-    }
-  }
+  if (rule_count == 0) return match;
+  const __u64 found = search_rules(packet, side);
+  match.action = (__u32)found;
+  match.rule = found >> 32;
   return match;
 }
 

@@ -10,7 +10,7 @@
 #include "bpf/maps.h"
 
 /* Each failed try means that another CPU got its packet through; so many in a row do not happen. */
-#define RATE_TRIES 16
+#define RATE_TRIES 8
 
 /*
  * Takes `cost` at time `now`; true when it conforms. What does not conform leaves no mark. Any

@@ -69,11 +69,14 @@ static __always_inline enum stem_reason out_of_window(struct stem_pinhole* pinho
   return STEM_REASON_rtp_sequence;
 }
 
-/* The window is one word, so that two CPUs cannot both let one number pass. */
-static __always_inline enum stem_reason check_sequence(struct stem_pinhole* pinhole, __u16 sequence,
-                                                       __u64 now) {
+/*
+ * CHECKED, rtp_sequence, or OUT_OF_WINDOW. The window is one word, so that two CPUs cannot both let
+ * one number pass.
+ */
+#define OUT_OF_WINDOW (STEM_REASON_MAX + 1)
+static __always_inline int check_sequence(__u64* window, __u16 sequence) {
   for (int i = 0; i < RTP_TRIES; i++) {
-    const __u64 old = *(volatile __u64*)&pinhole->rtp_window;
+    const __u64 old = *(volatile __u64*)window;
     const __u16 highest = old >> STEM_RTP_WINDOW_BITS;
     const __u16 ahead = sequence - highest;
     __u64 seen = old & RTP_WINDOW_MASK;
@@ -83,16 +86,11 @@ static __always_inline enum stem_reason check_sequence(struct stem_pinhole* pinh
       next = ((__u64)sequence << STEM_RTP_WINDOW_BITS) | seen | 1;
     } else {
       const __u16 behind = -ahead;
-      if (behind >= STEM_RTP_WINDOW_BITS) {
-        return out_of_window(pinhole, sequence, now);
-      }
+      if (behind >= STEM_RTP_WINDOW_BITS) return OUT_OF_WINDOW;
       if (seen >> behind & 1) return STEM_REASON_rtp_sequence;
       next = old | 1ull << behind;
     }
-    if (dry_run || __sync_val_compare_and_swap(&pinhole->rtp_window, old, next) == old) {
-      if (!dry_run) pinhole->rtp_seen_ns = now;
-      return CHECKED;
-    }
+    if (dry_run || __sync_val_compare_and_swap(window, old, next) == old) return CHECKED;
   }
   return STEM_REASON_rtp_sequence;
 }
@@ -122,7 +120,10 @@ static __always_inline enum stem_reason check_rtp(struct stem_pinhole* pinhole,
     pin_source(pinhole, ssrc, sequence, now);
     return CHECKED;
   }
-  return check_sequence(pinhole, sequence, now);
+  const int checked = check_sequence(&pinhole->rtp_window, sequence);
+  if (checked == OUT_OF_WINDOW) return out_of_window(pinhole, sequence, now);
+  if (checked == CHECKED && !dry_run) pinhole->rtp_seen_ns = now;
+  return checked;
 }
 
 /* RFC 3550, 6.1: the first report of a compound packet lies within it; sizes are whole words. */

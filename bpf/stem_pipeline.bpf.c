@@ -82,7 +82,7 @@ int stem_pipeline(struct xdp_md* ctx) {
   packet.side = side_of(ctx->ingress_ifindex);
   if (packet.side == STEM_SIDE_NONE) return drop(&packet, STEM_REASON_unknown_interface, 0);
 
-  const enum stem_reason refusal = parse(ctx, &packet);
+  const int refusal = parse(ctx, &packet);
   if (refusal != PARSED) return drop(&packet, refusal, 0);
   if (packet.arp) return pass(&packet, STEM_REASON_arp_passed);
 
@@ -112,7 +112,7 @@ int stem_pipeline(struct xdp_md* ctx) {
     const int verdict = guard_syn(ctx, &packet);
     if (verdict != XDP_PASS) return verdict;
   }
-  if (signalling) return judge_signalling(ctx, &packet);
+  if (signalling || match.action == STEM_RULE_INSPECT) return judge_signalling(ctx, &packet);
   return judge_rest(&packet, &match);
 }
 

@@ -98,6 +98,7 @@ absl::StatusOr<std::string> AgentSocket(const AgentChoice& choice, const std::st
 AgentClient::AgentClient(std::string socket, std::chrono::milliseconds timeout)
     : socket_(std::move(socket)), timeout_(timeout) {
   grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);  // thousands of rules; the peer is our own agent
   arguments.SetMaxReceiveMessageSize(kLargestAnswer);
   // The socket's mode is the guard, see agent/application_gateway/application_gateway.cc.
   stub_ = v1::Control::NewStub(

@@ -62,6 +62,7 @@ ExitCode RunCommandLine(int argc, const char* const* argv) {
   AddPinholesCommand(app, &chosen);
   AddCountersCommand(app, &chosen);
   AddMonitorCommand(app, &chosen);
+  AddRulesCommand(app, &chosen);
   AddUserCommands(app, &chosen);
   AddSpamCommands(app, &chosen);
   AddSmCommands(app, &chosen);

@@ -152,6 +152,20 @@ grpc::Status ControlService::GetCounters(grpc::ServerContext* context,
       *context, [](ControlSource& source) { return source.Counters(); }, response);
 }
 
+grpc::Status ControlService::ListRules(grpc::ServerContext* context, const v1::ListRulesRequest*,
+                                       v1::ListRulesResponse* response) {
+  return Answer<v1::ListRulesResponse>(
+      *context, [](ControlSource& source) { return source.Rules(); }, response);
+}
+
+grpc::Status ControlService::ReloadRules(grpc::ServerContext*, const v1::ReloadRulesRequest*,
+                                         v1::ReloadRulesResponse* response) {
+  absl::StatusOr<v1::ReloadRulesResponse> done = source_->ReloadRules();
+  if (!done.ok()) return ToGrpc(done.status());
+  *response = *std::move(done);
+  return grpc::Status::OK;
+}
+
 grpc::Status ControlService::Monitor(grpc::ServerContext* context, const v1::MonitorRequest*,
                                      grpc::ServerWriter<v1::Event>* writer) {
   absl::StatusOr<EventHub::Subscription> subscription = hub_->Subscribe();

@@ -37,6 +37,10 @@ class ControlService final : public v1::Control::Service {
                             v1::ListPinholesResponse* response) override;
   grpc::Status GetCounters(grpc::ServerContext* context, const v1::GetCountersRequest* request,
                            v1::GetCountersResponse* response) override;
+  grpc::Status ListRules(grpc::ServerContext* context, const v1::ListRulesRequest* request,
+                         v1::ListRulesResponse* response) override;
+  grpc::Status ReloadRules(grpc::ServerContext* context, const v1::ReloadRulesRequest* request,
+                           v1::ReloadRulesResponse* response) override;
   grpc::Status Monitor(grpc::ServerContext* context, const v1::MonitorRequest* request,
                        grpc::ServerWriter<v1::Event>* writer) override;
 

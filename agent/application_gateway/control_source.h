@@ -38,6 +38,12 @@ class ControlSource {
 
   // Every counter, those at zero too.
   virtual absl::StatusOr<v1::GetCountersResponse> Counters() = 0;
+
+  // The static rules in force, with their counters.
+  virtual absl::StatusOr<v1::ListRulesResponse> Rules() = 0;
+
+  // Reads the rules again. The one method that is called on any thread and may take its time.
+  virtual absl::StatusOr<v1::ReloadRulesResponse> ReloadRules() = 0;
 };
 
 }  // namespace stem

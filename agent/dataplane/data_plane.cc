@@ -98,6 +98,8 @@ absl::StatusOr<DataPlane> DataPlane::Open(const DataPlaneConfig& config) {
   ASSIGN_OR_RETURN(plane.sip_sources_, OpenPin(directory, "sip_sources"));
   ASSIGN_OR_RETURN(plane.xsks_, OpenPin(directory, "xsks"));
   ASSIGN_OR_RETURN(plane.events_, OpenPin(directory, "events"));
+  ASSIGN_OR_RETURN(plane.rule_counters_, OpenPin(directory, "rule_counters"));
+  ASSIGN_OR_RETURN(plane.rule_slots_, OpenPin(directory, "rule_slots"));
   std::move(leave_nothing_new).Cancel();
   return plane;
 }

@@ -44,6 +44,8 @@ class DataPlane {
   int observed_fd() const { return observed_.get(); }
   int xsks_fd() const { return xsks_.get(); }
   int events_fd() const { return events_.get(); }
+  int rule_counters_fd() const { return rule_counters_.get(); }
+  int rule_slots_fd() const { return rule_slots_.get(); }
   const std::vector<InterfaceState>& interfaces() const { return interfaces_; }
   // Whether the instance was in the kernel before Open.
   bool adopted() const { return adopted_; }
@@ -51,7 +53,7 @@ class DataPlane {
  private:
   DataPlane() = default;
 
-  UniqueFd pinholes_, calls_, counters_, observed_, xsks_, events_;
+  UniqueFd pinholes_, calls_, counters_, observed_, xsks_, events_, rule_counters_, rule_slots_;
   UniqueFd blocks_, block_count_, permits_, sip_sources_;
   std::vector<InterfaceState> interfaces_;
   bool adopted_ = false;

@@ -5,9 +5,11 @@
 #include <array>
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "agent/dataplane/compiled_rules.h"
 #include "agent/dataplane/xdp_attachment.h"
 #include "bpf/stem_abi.h"
 
@@ -63,8 +65,8 @@ struct DataPlaneConfig {
   bool default_pass = false;
   uint32_t max_calls = 0;
   uint32_t max_pinholes = 0;
-  uint32_t events_per_second = 100;  // per CPU
-  std::vector<stem_rule> rules;      // at most STEM_MAX_RULES
+  uint32_t events_per_second = 100;            // per CPU
+  std::shared_ptr<const CompiledRules> rules;  // none without
   ModuleModes modules = kAllModulesOn;
   SynGuardConfig syn_guard;
   InviteGuardConfig invite_guard;

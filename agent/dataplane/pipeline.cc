@@ -10,6 +10,7 @@
 #include <random>
 
 #include "agent/dataplane/errno_status.h"
+#include "agent/dataplane/rule_tables.h"
 #include "agent/dataplane/unique_fd.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
@@ -83,7 +84,6 @@ void Specialise(const DataPlaneConfig& config, unsigned outside, unsigned inside
   rodata.inside_ifindex = inside;
   rodata.default_pass = config.default_pass;
   rodata.agent_down_pass = config.agent_down_pass;
-  rodata.rule_count = static_cast<uint32_t>(config.rules.size());
   // Differs from any pipeline's before it, also of an earlier agent's.
   rodata.rule_generation = static_cast<uint32_t>(RandomSeed()) | 1;
   rodata.events_per_second = config.events_per_second;
@@ -123,6 +123,9 @@ absl::StatusOr<PipelinePtr> LoadPipeline(const DataPlaneConfig& config,
 
   Specialise(config, outside, inside, *skeleton->rodata);
   SetSizes(config, *skeleton);
+  const CompiledRules none;
+  const CompiledRules& rules = config.rules != nullptr ? *config.rules : none;
+  RETURN_IF_ERROR(SizeRuleTables(rules, *skeleton));
 
   bpf_map* map = nullptr;
   bpf_object__for_each_map(map, skeleton->obj) {
@@ -131,12 +134,7 @@ absl::StatusOr<PipelinePtr> LoadPipeline(const DataPlaneConfig& config,
   if (const int error = stem_pipeline__load(skeleton.get()); error != 0) {
     return ErrnoStatus(error, "loading the pipeline program (the kernel's reason is in the log)");
   }
-  for (uint32_t i = 0; i < config.rules.size(); ++i) {
-    if (bpf_map_update_elem(bpf_map__fd(skeleton->maps.rules), &i, &config.rules[i], BPF_ANY) !=
-        0) {
-      return ErrnoStatus(errno, fmt::format("writing static rule {}", i + 1));
-    }
-  }
+  RETURN_IF_ERROR(FillRuleTables(rules, *skeleton));
   return skeleton;
 }
 

@@ -92,6 +92,7 @@ struct Call {
   std::vector<Dialog> dialogs;
   std::map<PinholeKey, PinholeGrant> open;     // pinholes it has now
   std::map<PinholeKey, PinholeGrant> adopted;  // kept until an answer replaces them
+  std::set<PinholeKey> denied;                 // wanted, but a static rule denies their media
   std::set<Endpoint> refused_endpoints;        // already told about
   bool media_expected = false;
   uint64_t media_since_ns = 0;  // when media was last due to start or resume

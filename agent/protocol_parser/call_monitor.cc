@@ -42,6 +42,7 @@ CallMonitor::~CallMonitor() = default;
 absl::Status CallMonitor::Adopt() { return core_->Adopt(); }
 void CallMonitor::Handle(Datagram datagram) { core_->Handle(std::move(datagram)); }
 void CallMonitor::Tick() { core_->Tick(); }
+uint64_t CallMonitor::JudgePinholesAgain() { return core_->JudgePinholesAgain(); }
 std::vector<CallView> CallMonitor::Calls(Include include) const { return core_->Calls(include); }
 std::vector<CallView> CallMonitor::FindCalls(std::string_view text) const {
   return core_->FindCalls(text);
@@ -60,7 +61,7 @@ CallMonitor::Core::Core(CallMonitorConfig config, CallMonitorPorts ports)
                      WhenFull::kForgetsOldest),
       transactions_(config_.limits.transactions),
       answers_(config_.limits.local_answers),
-      pinholes_(config_, ports_.pinholes, counters_),
+      pinholes_(config_, ports_.pinholes, counters_, ports_.rules),
       tag_secret_(RandomSecret()),
       self_(std::make_shared<Core*>(this)) {}
 
@@ -199,9 +200,10 @@ void CallMonitor::Core::Record(Passage& passage, SipAction action, int status, S
   if (ports_.observer != nullptr) ports_.observer->Observe(verdict);
 }
 
-bool CallMonitor::Core::IsSignallingPort(uint16_t port) const {
+bool CallMonitor::Core::MayTakeRequests(const Datagram& datagram) const {
   const auto& ports = config_.signalling_ports;
-  return std::find(ports.begin(), ports.end(), port) != ports.end();
+  return std::find(ports.begin(), ports.end(), datagram.destination.port) != ports.end() ||
+         (ports_.rules != nullptr && ports_.rules->Inspects(datagram));
 }
 
 // The same for an INVITE, its retransmissions and its CANCEL (RFC 3261, 8.2.7 and 9.2), without

@@ -18,6 +18,7 @@
 #include "agent/protocol_parser/call_view.h"
 #include "agent/protocol_parser/datagram.h"
 #include "agent/protocol_parser/ladder.h"
+#include "agent/protocol_parser/media_rules.h"
 #include "agent/protocol_parser/sip_reasons.h"
 
 namespace stem {
@@ -30,6 +31,7 @@ struct CallMonitorPorts {
   DecisionPoint& decisions;
   std::function<uint64_t()> now_ns;     // CLOCK_MONOTONIC
   VerdictObserver* observer = nullptr;  // may be null
+  const MediaRules* rules = nullptr;    // may be null: nothing denied, nothing inspected
 };
 
 // Not thread-safe: everything happens on the signalling thread, decisions' callbacks included.
@@ -51,6 +53,10 @@ class CallMonitor {
 
   // Lets time pass: call about every 100 ms. Costs as much as there is to expire.
   void Tick();
+
+  // Call when the static rules have changed: closes pinholes they deny, opens those of live calls
+  // they no longer do. Returns how many were closed.
+  uint64_t JudgePinholesAgain();
 
   // Calls now known, oldest first, without ladders; the ended ones too when asked for.
   enum class Include { kLive, kLiveAndEnded };

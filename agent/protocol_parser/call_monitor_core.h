@@ -32,6 +32,7 @@ class CallMonitor::Core {
   absl::Status Adopt();
   void Handle(Datagram datagram);
   void Tick();
+  uint64_t JudgePinholesAgain();
   std::vector<CallView> Calls(Include include) const;
   std::vector<CallView> FindCalls(std::string_view text) const;
   const SipCounters& counters() const { return counters_; }
@@ -142,7 +143,8 @@ class CallMonitor::Core {
                                 uint64_t now_ns);
   void Schedule(Call& call, uint64_t now_ns);
 
-  bool IsSignallingPort(uint16_t port) const;
+  // Whether requests may go where this one does: a signalling port, or a rule has it inspected.
+  bool MayTakeRequests(const Datagram& datagram) const;
   std::string ToTag(const MessageHead& request) const;
   void Count(CallEvent event) { ++counters_.events[static_cast<size_t>(event)]; }
 

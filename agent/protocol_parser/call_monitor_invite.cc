@@ -33,7 +33,7 @@ size_t HeldBytes(const Datagram& datagram) {
 
 void CallMonitor::Core::HandleInitialInvite(Passage& passage, const SipMessage& message,
                                             Datagram& datagram, std::string key) {
-  if (!IsSignallingPort(datagram.destination.port)) {
+  if (!MayTakeRequests(datagram)) {
     return Drop(passage, SipReason::not_signalling_port);
   }
   CallKey call_key{message.call_id(), message.from().tag, datagram.from};

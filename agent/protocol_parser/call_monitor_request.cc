@@ -66,7 +66,7 @@ void CallMonitor::Core::HandleInDialog(Passage& passage, const SipMessage& messa
   passage.call = &call;
   // Whoever knows a call's tags may not use them to reach any port of any host inside.
   const Endpoint& destination = passage.datagram.destination;
-  if (passage.datagram.from == STEM_SIDE_OUTSIDE && !IsSignallingPort(destination.port) &&
+  if (passage.datagram.from == STEM_SIDE_OUTSIDE && !MayTakeRequests(passage.datagram) &&
       destination != call.caller_signalling && destination != call.callee_signalling) {
     return Drop(passage, SipReason::not_signalling_port);
   }
@@ -137,7 +137,7 @@ void CallMonitor::Core::HandleWithoutCall(Passage& passage, const SipMessage& me
 }
 
 void CallMonitor::Core::HandleOutOfDialog(Passage& passage, std::string key) {
-  if (!IsSignallingPort(passage.datagram.destination.port)) {
+  if (!MayTakeRequests(passage.datagram)) {
     return Drop(passage, SipReason::not_signalling_port);
   }
   Transaction* request =
@@ -212,6 +212,12 @@ std::string CallMonitor::Core::Negotiate(const Passage& passage, const SipMessag
       return "session description out of turn, not followed";
   }
   return note;
+}
+
+uint64_t CallMonitor::Core::JudgePinholesAgain() {
+  const uint64_t before = counters_[CallEvent::pinholes_denied];
+  for (const auto& [key, call] : calls_) FollowPinholes(*call, ports_.now_ns());
+  return counters_[CallEvent::pinholes_denied] - before;
 }
 
 // Makes pinholes, idle watching and the stored record fit what has been negotiated.

@@ -49,12 +49,14 @@ CallPinholes::Change CallPinholes::Follow(Call& call, uint64_t now_ns) {
     Count(CallEvent::media_not_allowed);
     change.notes.push_back(refused.why);
   }
+  std::erase_if(call.denied, [&](const PinholeKey& key) { return !plan.wanted().contains(key); });
   std::vector<PinholeKey> unwanted;
   for (const auto& [key, grant] : call.open) {
     if (!plan.wanted().contains(key)) unwanted.push_back(key);
   }
   for (const PinholeKey& key : unwanted) Close(call, key, change);
   for (const auto& [key, wanted] : plan.wanted()) {
+    if (Denied(call, key, wanted.grant, change)) continue;
     const auto present = call.open.find(key);
     if (present != call.open.end() && SameGrant(present->second, wanted.grant)) continue;
     const bool was_open = present != call.open.end();
@@ -62,6 +64,28 @@ CallPinholes::Change CallPinholes::Follow(Call& call, uint64_t now_ns) {
     ++(was_open ? change.changed : change.opened);
   }
   return change;
+}
+
+// The kernel drops what a rule denies before it looks for a pinhole; an open one would only tell
+// the operator, and whoever reads the maps, that the media may pass.
+bool CallPinholes::Denied(Call& call, const PinholeKey& key, const PinholeGrant& grant,
+                          Change& change) {
+  const std::string rule = rules_ == nullptr ? "" : rules_->Denies(key, grant);
+  if (rule.empty()) {
+    call.denied.erase(key);
+    return false;
+  }
+  if (call.denied.insert(key).second) {
+    Count(CallEvent::pinholes_denied);
+    change.notes.push_back(
+        fmt::format("no pinhole for {}: rule {} denies it", key.destination.ToString(), rule));
+    if (call.open.contains(key)) {
+      spdlog::info("call {:016x}: pinhole to {} closed, rule {} denies it", call.id,
+                   key.destination.ToString(), rule);
+    }
+  }
+  if (call.open.contains(key)) Close(call, key, change);
+  return true;
 }
 
 CallPinholes::Change CallPinholes::CloseAll(Call& call) {

@@ -13,14 +13,17 @@
 #include "agent/dataplane/pinhole_table.h"
 #include "agent/protocol_parser/call.h"
 #include "agent/protocol_parser/call_limits.h"
+#include "agent/protocol_parser/media_rules.h"
 #include "agent/protocol_parser/sip_reasons.h"
 
 namespace stem {
 
 class CallPinholes {
  public:
-  CallPinholes(const CallMonitorConfig& config, PinholeTable& table, SipCounters& counters)
-      : config_(config), table_(table), counters_(counters) {}
+  // `rules` may be null.
+  CallPinholes(const CallMonitorConfig& config, PinholeTable& table, SipCounters& counters,
+               const MediaRules* rules)
+      : config_(config), table_(table), counters_(counters), rules_(rules) {}
 
   // What changed, for the ladder: "2 pinholes opened, 2 narrowed".
   struct Change {
@@ -33,8 +36,9 @@ class CallPinholes {
     std::string Text() const;
   };
 
-  // Closes what the call's plan no longer wants, then opens and changes what it does. A pinhole
-  // that cannot be opened is left out and told of in the result; all others are as planned.
+  // Closes what the call's plan no longer wants or the static rules deny, then opens and changes
+  // the rest. A pinhole that cannot be opened is left out and told of in the result; all others are
+  // as planned.
   Change Follow(Call& call, uint64_t now_ns);
 
   // Closes all of them.
@@ -51,11 +55,13 @@ class CallPinholes {
   bool Open(Call& call, const PinholeKey& key, const PinholeGrant& grant, uint64_t now_ns,
             Change& change);
   bool MayTake(Call& call, const PinholeKey& key, uint64_t now_ns, Change& change);
+  bool Denied(Call& call, const PinholeKey& key, const PinholeGrant& grant, Change& change);
   void Count(CallEvent event) { ++counters_.events[static_cast<size_t>(event)]; }
 
   const CallMonitorConfig& config_;
   PinholeTable& table_;
   SipCounters& counters_;
+  const MediaRules* rules_;
   absl::flat_hash_map<PinholeKey, Call*> owners_;
   std::vector<PinholeKey> unclosed_;
 };

@@ -73,7 +73,8 @@ enum class SipReason : uint8_t {
   X(sdp_refused, "session descriptions the agent cannot read, forwarded without pinholes")       \
   X(dialogs_refused, "answers of further forks without pinholes: the call has too many dialogs") \
   X(store_failed, "writes of a call's record that failed")                                       \
-  X(orphan_pinholes_closed, "pinholes found at start that belonged to no call")
+  X(orphan_pinholes_closed, "pinholes found at start that belonged to no call")                  \
+  X(pinholes_denied, "pinholes not opened, or closed, because a static rule denies their media")
 
 enum class CallEvent : uint8_t {
 #define STEM_CALL_EVENT_ENUM(name, meaning) name,

@@ -14,8 +14,6 @@ namespace {
 
 using Form = ConfigNode::Form;
 
-constexpr size_t kMaxFileBytes = 4 << 20;
-
 std::string CountRight(Count count) {
   if (count.min == count.max) return fmt::format("a list of {}", count.min);
   return fmt::format("a list of {} to {}", count.min, count.max);
@@ -34,6 +32,10 @@ std::string UnknownKeyText(std::string_view key, const ConfigNode& section) {
 
 void ConfigValue::Error(std::string_view wrong, std::string_view right) const {
   tree_->AddError(node_->position, node_->path, fmt::format("{}; write {}", wrong, right));
+}
+
+std::string ConfigValue::Place() const {
+  return fmt::format("{}:{}:{}", file(), node_->position.line, node_->position.column);
 }
 
 void ConfigValue::WrongForm(std::string_view right) const {
@@ -126,8 +128,8 @@ std::vector<ConfigSection> ConfigSection::List(std::string_view key, Count count
 ConfigDocument::ConfigDocument(std::unique_ptr<ConfigTree> tree, ConfigNode* root)
     : tree_(std::move(tree)), root_(root) {}
 
-absl::StatusOr<ConfigDocument> ConfigDocument::Load(const std::string& path) {
-  ASSIGN_OR_RETURN(const std::string yaml, ReadFile(path, kMaxFileBytes));
+absl::StatusOr<ConfigDocument> ConfigDocument::Load(const std::string& path, size_t max_bytes) {
+  ASSIGN_OR_RETURN(const std::string yaml, ReadFile(path, max_bytes));
   return Parse(yaml, path);
 }
 

@@ -62,6 +62,8 @@ class ConfigValue {
   std::vector<ConfigValue> Items(Count count) const;
 
   const std::string& file() const { return tree_->file(); }
+  // "file:line:column", as errors begin.
+  std::string Place() const;
 
  private:
   friend class ConfigSection;
@@ -126,8 +128,9 @@ class ConfigSection {
 class ConfigDocument {
  public:
   // INVALID_ARGUMENT for a file that is not YAML (file:line:column in the message); NOT_FOUND and
-  // the like for one that cannot be read. Files above 4 MiB are refused.
-  static absl::StatusOr<ConfigDocument> Load(const std::string& path);
+  // the like for one that cannot be read. Files above `max_bytes` are refused.
+  static absl::StatusOr<ConfigDocument> Load(const std::string& path,
+                                             size_t max_bytes = size_t{4} << 20);
 
   // The same for text in memory; `file` is what errors call it.
   static absl::StatusOr<ConfigDocument> Parse(std::string_view yaml, std::string file);

@@ -19,6 +19,7 @@ void AddCallCommands(CLI::App& app, Command* chosen);
 void AddPinholesCommand(CLI::App& app, Command* chosen);
 void AddCountersCommand(CLI::App& app, Command* chosen);
 void AddMonitorCommand(CLI::App& app, Command* chosen);
+void AddRulesCommand(CLI::App& app, Command* chosen);
 void AddUserCommands(CLI::App& app, Command* chosen);
 void AddSpamCommands(CLI::App& app, Command* chosen);
 void AddSmCommands(CLI::App& app, Command* chosen);

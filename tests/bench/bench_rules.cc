@@ -3,10 +3,11 @@
 
 #include <netinet/in.h>
 
-#include <algorithm>
 #include <vector>
 
+#include "agent/pattern_matcher/rule_compiler.h"
 #include "common/address.h"
+#include "common/status_macros.h"
 #include "fmt/format.h"
 #include "tests/bench/traffic_abi.h"
 
@@ -28,30 +29,22 @@ std::string Dotted(uint32_t address) {
                      address & 0xff);
 }
 
-void PutPrefix24(uint32_t address, uint8_t* prefix, uint8_t* mask) {
-  const uint8_t bytes[4] = {static_cast<uint8_t>(address >> 24),
-                            static_cast<uint8_t>(address >> 16), static_cast<uint8_t>(address >> 8),
-                            0};
-  std::ranges::copy(IpAddress::FromV4(bytes).bytes, prefix);
-  std::fill_n(mask, 15, 0xff);
-}
-
 }  // namespace
 
 absl::Status PutBenchRules(uint32_t count, DataPlaneConfig& config) {
-  std::vector<stem_rule>& rules = config.rules;
-  rules.resize(count);
+  std::vector<Rule> rules(count);
   for (uint32_t i = 0; i < count; ++i) {
     const BenchRule from = RuleOf(i);
-    stem_rule& rule = rules[i];
+    Rule& rule = rules[i];
+    rule.name = fmt::format("bench-{}", i);
     rule.action = STEM_RULE_DENY;
     rule.protocol = IPPROTO_TCP;
-    PutPrefix24(from.first.source, rule.source, rule.source_mask);
-    PutPrefix24(from.first.destination, rule.destination, rule.destination_mask);
-    rule.source_port_last = 0xffff;
-    rule.destination_port_first = from.first.destination_port;
-    rule.destination_port_last = from.last_port;
+    ASSIGN_OR_RETURN(rule.source, Prefix::Parse(Dotted(from.first.source & ~0xffu) + "/24"));
+    ASSIGN_OR_RETURN(rule.destination,
+                     Prefix::Parse(Dotted(from.first.destination & ~0xffu) + "/24"));
+    rule.destination_ports = {from.first.destination_port, from.last_port};
   }
+  ASSIGN_OR_RETURN(config.rules, CompileRules(rules, RuleLimits()));
   return absl::OkStatus();
 }
 

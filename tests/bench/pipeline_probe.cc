@@ -11,6 +11,7 @@
 
 #include "agent/dataplane/errno_status.h"
 #include "agent/dataplane/unique_fd.h"
+#include "agent/dataplane/xdp_attachment.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
 
@@ -31,6 +32,7 @@ void ProbeDestroyer::operator()(pipeline_probe* skeleton) const {
 absl::StatusOr<PipelineProbe> PipelineProbe::OfPipeline(const std::string& pin) {
   Pointer skeleton(pipeline_probe__open());
   if (skeleton == nullptr) return ErrnoStatus(errno, "opening the pipeline probe");
+  ShareTailCalls(skeleton->progs.probe);
   const UniqueFd pinned(bpf_obj_get(pin.c_str()));
   if (!pinned.valid()) return ErrnoStatus(errno, fmt::format("opening {}", pin));
   if (bpf_map__reuse_fd(skeleton->maps.pipeline, pinned.get()) != 0 ||

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "agent/dataplane/drop_events.h"
+#include "agent/pattern_matcher/rule_compiler.h"
 #include "tests/bpf/kernel_bench.h"
 
 namespace stem {
@@ -21,21 +22,19 @@ class ModulesTest : public KernelBench {
   static Packet Media() {
     return Ethernet() / Ipv4("192.0.2.10", "198.51.100.20") / Udp(4000, 30000) / "media";
   }
-  static stem_rule Deny(std::string_view source) {
-    stem_rule rule{};
+  static std::shared_ptr<const CompiledRules> Deny(std::string_view source) {
+    Rule rule;
+    rule.name = "deny";
     rule.action = STEM_RULE_DENY;
-    rule.source_port_last = rule.destination_port_last = 65535;
-    const IpAddress address = *IpAddress::Parse(source);
-    std::copy(address.bytes.begin(), address.bytes.end(), rule.source);
-    std::fill(std::begin(rule.source_mask), std::end(rule.source_mask), 0xff);
-    return rule;
+    rule.source = Prefix{*IpAddress::Parse(source), 128};
+    return CompileRules({&rule, 1}, RuleLimits()).value_or(nullptr);
   }
 
   DataPlaneConfig config_ = DefaultConfig();
 };
 
 TEST_F(ModulesTest, PatternMatcher) {
-  config_.rules = {Deny("192.0.2.10")};
+  config_.rules = Deny("192.0.2.10");
   const Packet denied = Ethernet() / Ipv4("192.0.2.10", "198.51.100.20") / Icmp();
   const Packet unknown = Ethernet() / Ipv4("192.0.2.11", "198.51.100.20") / Udp(1, 2) / "x";
   Set(STEM_MODULE_pattern_matcher, STEM_MODULE_ON);
@@ -97,10 +96,10 @@ TEST_F(ModulesTest, ADenyThatComesLaterStopsAPinholeThatPassed) {
   OpenPinhole("198.51.100.20:30000", "192.0.2.10:4000");
   EXPECT_EQ(Run(Media()).reason, "media_relayed");
   EXPECT_EQ(Run(Media()).reason, "media_relayed") << "judged once";
-  config_.rules = {Deny("192.0.2.10")};
+  config_.rules = Deny("192.0.2.10");
   ASSERT_TRUE(plane().Reload(config_).ok());
   EXPECT_EQ(Run(Media()).reason, "rule_denied");
-  config_.rules.clear();
+  config_.rules.reset();
   ASSERT_TRUE(plane().Reload(config_).ok());
   EXPECT_EQ(Run(Media()).reason, "media_relayed");
 }

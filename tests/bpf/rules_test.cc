@@ -3,34 +3,33 @@
 #include <linux/bpf.h>
 #include <netinet/in.h>
 
-#include <algorithm>
-
+#include "agent/pattern_matcher/rule_compiler.h"
+#include "fmt/format.h"
 #include "tests/bpf/kernel_bench.h"
 
 namespace stem {
 namespace {
 
-stem_rule Rule(stem_rule_action action) {
-  stem_rule rule{};
+Rule With(stem_rule_action action) {
+  Rule rule;
   rule.action = action;
-  rule.source_port_last = 65535;
-  rule.destination_port_last = 65535;
   return rule;
 }
 
-void SetPrefix(std::string_view text, __u8 (&address)[16], __u8 (&mask)[16]) {
+Prefix Net(std::string_view text) {
   const absl::StatusOr<Prefix> prefix = Prefix::Parse(text);
-  ASSERT_TRUE(prefix.ok()) << prefix.status();
-  std::copy(prefix->address.bytes.begin(), prefix->address.bytes.end(), address);
-  const std::array<uint8_t, 16> bits = prefix->Mask();
-  std::copy(bits.begin(), bits.end(), mask);
+  EXPECT_TRUE(prefix.ok()) << prefix.status();
+  return prefix.value_or(Prefix{});
 }
 
 class RulesTest : public KernelBench {
  protected:
-  void LoadRules(std::vector<stem_rule> rules) {
+  void LoadRules(std::vector<Rule> rules) {
+    for (size_t i = 0; i < rules.size(); ++i) rules[i].name = fmt::format("rule-{}", i + 1);
+    const auto compiled = CompileRules(rules, RuleLimits());
+    ASSERT_TRUE(compiled.ok()) << compiled.status();
     DataPlaneConfig config = DefaultConfig();
-    config.rules = std::move(rules);
+    config.rules = *compiled;
     Load(config);
   }
   static Packet Tcp4(uint16_t port, std::string_view from = "192.0.2.10") {
@@ -52,15 +51,13 @@ TEST_F(RulesTest, DefaultPolicyPassWhenAskedFor) {
 }
 
 TEST_F(RulesTest, EveryFieldMustMatch) {
-  stem_rule rule = Rule(STEM_RULE_ALLOW);
-  rule.from_side = STEM_SIDE_OUTSIDE;
+  Rule rule = With(STEM_RULE_ALLOW);
+  rule.from = STEM_SIDE_OUTSIDE;
   rule.protocol = IPPROTO_TCP;
-  rule.source_port_first = 1000;
-  rule.source_port_last = 2000;
-  rule.destination_port_first = 22;
-  rule.destination_port_last = 23;
-  SetPrefix("192.0.2.0/28", rule.source, rule.source_mask);
-  SetPrefix("198.51.100.20", rule.destination, rule.destination_mask);
+  rule.source_ports = {1000, 2000};
+  rule.destination_ports = {22, 23};
+  rule.source = Net("192.0.2.0/28");
+  rule.destination = Net("198.51.100.20");
   LoadRules({rule});
   EXPECT_EQ(Run(Tcp4(22)).reason, "rule_allowed");
   EXPECT_EQ(Run(Tcp4(23)).reason, "rule_allowed") << "upper edge";
@@ -84,8 +81,8 @@ TEST_F(RulesTest, EveryFieldMustMatch) {
 }
 
 TEST_F(RulesTest, AnIpv4PrefixNeverMatchesIpv6) {
-  stem_rule rule = Rule(STEM_RULE_ALLOW);
-  SetPrefix("0.0.0.0/0", rule.source, rule.source_mask);
+  Rule rule = With(STEM_RULE_ALLOW);
+  rule.source = Net("0.0.0.0/0");
   LoadRules({rule});
   EXPECT_EQ(Run(Tcp4(22)).reason, "rule_allowed");
   EXPECT_EQ(Run(Ethernet() / Ipv6("2001:db8:1::10", "2001:db8:2::20") / Tcp(1, 22)).reason,
@@ -93,18 +90,18 @@ TEST_F(RulesTest, AnIpv4PrefixNeverMatchesIpv6) {
 }
 
 TEST_F(RulesTest, FirstMatchWins) {
-  stem_rule deny = Rule(STEM_RULE_DENY);
-  SetPrefix("192.0.2.66", deny.source, deny.source_mask);
-  LoadRules({deny, Rule(STEM_RULE_ALLOW)});
+  Rule deny = With(STEM_RULE_DENY);
+  deny.source = Net("192.0.2.66");
+  LoadRules({deny, With(STEM_RULE_ALLOW)});
   EXPECT_EQ(Run(Tcp4(22, "192.0.2.66")).reason, "rule_denied");
   EXPECT_EQ(Run(Tcp4(22)).reason, "rule_allowed");
-  LoadRules({Rule(STEM_RULE_ALLOW), deny});
+  LoadRules({With(STEM_RULE_ALLOW), deny});
   EXPECT_EQ(Run(Tcp4(22, "192.0.2.66")).reason, "rule_allowed");
 }
 
 TEST_F(RulesTest, DenyWinsOverPinholeAndSignalling) {
-  stem_rule deny = Rule(STEM_RULE_DENY);
-  SetPrefix("192.0.2.10", deny.source, deny.source_mask);
+  Rule deny = With(STEM_RULE_DENY);
+  deny.source = Net("192.0.2.10");
   LoadRules({deny});
   OpenPinhole("198.51.100.20:30000", "192.0.2.10:4000");
   const auto udp = [](uint16_t to) {
@@ -116,17 +113,17 @@ TEST_F(RulesTest, DenyWinsOverPinholeAndSignalling) {
 }
 
 TEST_F(RulesTest, AllowDoesNotOpenSignallingPastTheAgent) {
-  LoadRules({Rule(STEM_RULE_ALLOW)});
+  LoadRules({With(STEM_RULE_ALLOW)});
   EXPECT_EQ(Run(Ethernet() / Ipv4("192.0.2.10", "198.51.100.20") / Udp(5060, 5060) / "x").reason,
             "agent_down");
 }
 
 TEST_F(RulesTest, TheLastOfAFullListStillMatches) {
-  std::vector<stem_rule> rules;
+  std::vector<Rule> rules;
   for (int i = 0; i < STEM_MAX_RULES; ++i) {
-    stem_rule rule = Rule(STEM_RULE_ALLOW);
+    Rule rule = With(STEM_RULE_ALLOW);
     rule.protocol = IPPROTO_TCP;
-    rule.destination_port_first = rule.destination_port_last = static_cast<uint16_t>(1000 + i);
+    rule.destination_ports.first = rule.destination_ports.last = static_cast<uint16_t>(1000 + i);
     rules.push_back(rule);
   }
   LoadRules(rules);

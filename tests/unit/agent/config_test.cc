@@ -118,24 +118,22 @@ TEST_F(AgentConfigTest, RulesFollowTheSecurityManagersOwn) {
   - {name: b, action: allow, protocol: tcp, destination_ports: 22-23, destination: 192.0.2.1}
 )");
   ASSERT_TRUE(config.ok()) << config.status();
-  const std::vector<stem_rule>& rules = config->data_plane.rules;
+  const std::vector<Rule>& rules = config->rules.rules;
   ASSERT_EQ(rules.size(), 3u);
+  EXPECT_EQ(rules[0].name, "security-manager");
   EXPECT_EQ(rules[0].action, STEM_RULE_ALLOW);
-  EXPECT_EQ(rules[0].from_side, STEM_SIDE_INSIDE);
-  EXPECT_EQ(rules[0].source_port_first, 7443);
-  EXPECT_EQ(rules[0].source_port_last, 7443);
-  EXPECT_EQ(IpAddress::FromV6(rules[0].source).ToString(), "198.51.100.5");
+  EXPECT_EQ(rules[0].from, STEM_SIDE_INSIDE);
+  EXPECT_EQ(rules[0].source_ports, (PortRange{7443, 7443}));
+  EXPECT_EQ(rules[0].source->ToString(), "198.51.100.5/32");
   EXPECT_EQ(rules[1].action, STEM_RULE_DENY);
-  EXPECT_EQ(rules[1].from_side, STEM_SIDE_OUTSIDE);
-  EXPECT_EQ(rules[1].protocol, 0);
-  EXPECT_EQ(IpAddress::FromV6(rules[1].source).ToString(), "203.0.113.0");
-  EXPECT_EQ(rules[1].source_mask[14], 0xff);
-  EXPECT_EQ(rules[1].source_mask[15], 0);
-  EXPECT_EQ(rules[1].destination_port_last, 65535);
-  EXPECT_EQ(rules[2].from_side, STEM_SIDE_NONE);
+  EXPECT_EQ(rules[1].from, STEM_SIDE_OUTSIDE);
+  EXPECT_FALSE(rules[1].protocol);
+  EXPECT_EQ(rules[1].source->ToString(), "203.0.113.0/24");
+  EXPECT_TRUE(rules[1].destination_ports.any());
+  EXPECT_THAT(rules[1].place, HasSubstr(".yaml:"));
+  EXPECT_EQ(rules[2].from, STEM_SIDE_NONE);
   EXPECT_EQ(rules[2].protocol, IPPROTO_TCP);
-  EXPECT_EQ(rules[2].destination_port_first, 22);
-  EXPECT_EQ(rules[2].destination_port_last, 23);
+  EXPECT_EQ(rules[2].destination_ports, (PortRange{22, 23}));
 }
 
 TEST_F(AgentConfigTest, RulesThatCannotBe) {
@@ -150,6 +148,16 @@ TEST_F(AgentConfigTest, RulesThatCannotBe) {
   EXPECT_THAT(
       Complaint("rules: [{name: a, action: deny, source: 192.0.2.1, destination: 2001:db8::1}]\n"),
       HasSubstr("another address family"));
+  EXPECT_THAT(Complaint("rules: [{name: a, action: deny, protocol: udp, tcp_flags: syn}]\n"),
+              HasSubstr("tcp_flags need TCP"));
+  EXPECT_THAT(Complaint("rules: [{name: a, action: deny, protocol: tcp, tcp_flags: 'syn,!syn'}]\n"),
+              HasSubstr("not a list of TCP flags"));
+  EXPECT_THAT(Complaint("rules: [{name: a, action: deny, protocol: udp, icmp_type: 8}]\n"),
+              HasSubstr("icmp_type needs ICMP"));
+  EXPECT_THAT(Complaint("rules: [{name: a, action: inspect, protocol: udp}]\n"),
+              HasSubstr("inspect is for SIP"));
+  EXPECT_THAT(Complaint("rules: [{name: security-manager, action: deny}]\n"),
+              HasSubstr("names another rule"));
   std::string many = "rules:\n";
   for (int i = 0; i < STEM_MAX_RULES; ++i) {
     many += "  - {name: r" + std::to_string(i) + ", action: deny}\n";

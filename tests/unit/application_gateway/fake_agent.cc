@@ -104,6 +104,13 @@ absl::StatusOr<v1::GetCountersResponse> ScriptedSource::Counters() {
   return counters;
 }
 
+absl::StatusOr<v1::ListRulesResponse> ScriptedSource::Rules() {
+  NoteThread();
+  return rules;
+}
+
+absl::StatusOr<v1::ReloadRulesResponse> ScriptedSource::ReloadRules() { return reload; }
+
 FakeAgent::FakeAgent(ApplicationGatewayOptions options) : socket(directory / "run/agent.sock") {
   source.expected_thread = signalling.id();
   options.socket_path = socket;

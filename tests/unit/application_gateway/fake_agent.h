@@ -50,6 +50,8 @@ class ScriptedSource : public ControlSource {
   absl::StatusOr<v1::Call> FindCall(std::string_view id) override;
   absl::StatusOr<v1::ListPinholesResponse> Pinholes() override;
   absl::StatusOr<v1::GetCountersResponse> Counters() override;
+  absl::StatusOr<v1::ListRulesResponse> Rules() override;
+  absl::StatusOr<v1::ReloadRulesResponse> ReloadRules() override;
 
   std::thread::id expected_thread;
   std::atomic<int> wrong_thread = 0;
@@ -58,6 +60,8 @@ class ScriptedSource : public ControlSource {
   v1::ListCallsResponse calls;  // those with ended_unix_ms set are the ended ones
   v1::ListPinholesResponse pinholes;
   v1::GetCountersResponse counters;
+  v1::ListRulesResponse rules;
+  absl::StatusOr<v1::ReloadRulesResponse> reload = v1::ReloadRulesResponse();
   std::function<void(v1::GetCountersResponse*)> before_counters;  // may be empty
 
  private:

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rows of one dimension while they are made: every set of rules is kept once.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "agent/dataplane/compiled_rules.h"
+
+namespace stem {
+
+// A set of rules, by their bits.
+using RuleBits = std::vector<uint64_t>;
+
+inline void SetBit(RuleBits& bits, uint32_t bit) { bits[bit / 64] |= uint64_t{1} << bit % 64; }
+inline void FlipBit(RuleBits& bits, uint32_t bit) { bits[bit / 64] ^= uint64_t{1} << bit % 64; }
+
+class RowTable {
+ public:
+  // Every set has `words` words; a row has `aggregates` more before them.
+  RowTable(uint32_t words, uint32_t aggregates) : words_(words), aggregates_(aggregates) {}
+
+  // The number of the row with these bits.
+  uint32_t Add(const RuleBits& bits);
+
+  uint32_t count() const { return rows_.count; }
+  RuleRows Take() { return std::move(rows_); }
+
+ private:
+  uint32_t words_;
+  uint32_t aggregates_;
+  RuleRows rows_;
+  absl::flat_hash_map<uint64_t, std::vector<uint32_t>> by_hash_;
+};
+
+}  // namespace stem
