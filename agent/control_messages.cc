@@ -28,6 +28,8 @@ std::string PeerText(const PinholeGrant& grant) {
       return grant.peer.address.ToString();
     case STEM_PEER_ANY:
       return "any";
+    case STEM_PEER_LATCH:
+      return fmt::format("first of {}", grant.peer.address.ToString());
     default:
       return "nobody";
   }
@@ -41,6 +43,8 @@ const char* MediaText(stem_media media) {
       return "rtcp";
     case STEM_MEDIA_RTP_RTCP:
       return "rtp+rtcp";
+    case STEM_MEDIA_UDP:
+      return "udp";
     default:
       return "none";
   }
@@ -78,7 +82,7 @@ v1::Pinhole ToMessage(const Pinhole& pinhole, uint64_t now_ns) {
   v1::Pinhole out;
   *out.mutable_destination() = ToMessage(pinhole.key.destination);
   out.set_from(ToMessage(pinhole.key.from));
-  out.set_peer(PeerText(pinhole.grant));
+  out.set_peer(pinhole.use.latched ? pinhole.use.latched->ToString() : PeerText(pinhole.grant));
   out.set_media(MediaText(pinhole.grant.media));
   out.set_call(CallIdText(pinhole.grant.call));
   out.set_packets(pinhole.use.packets);

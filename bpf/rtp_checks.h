@@ -141,6 +141,7 @@ static __always_inline enum stem_reason check_media(struct xdp_md* ctx,
                                                     struct stem_pinhole* pinhole,
                                                     const struct packet* packet, __u64 now) {
   const __u32 length = packet->payload_length;
+  if (pinhole->media == STEM_MEDIA_UDP) return CHECKED;
   /* None of the headers that are looked at is shorter than 8 bytes. */
   const struct rtp_header* rtp =
       transport_at(ctx, packet, sizeof(struct udphdr), sizeof(struct rtcp_header));

@@ -80,6 +80,7 @@ enum stem_media {
   STEM_MEDIA_RTP = 1,
   STEM_MEDIA_RTCP = 2,
   STEM_MEDIA_RTP_RTCP = 3, /* one port for both (RFC 5761) */
+  STEM_MEDIA_UDP = 4,      /* another protocol, such as T.38's udptl: not looked into */
 };
 
 /* What a flow negotiated besides (RFC 7983 tells them apart by their first byte). */

@@ -42,6 +42,27 @@ struct CallTimeouts {
 enum class MediaPeer {
   kEndpoint,  // the address and port the other side named: symmetric RTP (RFC 4961)
   kAddress,   // its address, any port
+  kLatch,     // its address, and the port the first good packet comes from; for a party outside
+              // that names a private address: where its signalling comes from
+};
+
+// What is done about a stream that keeps sending more than it may, or what it may not.
+enum class MediaReaction : uint8_t {
+  kPolice,  // the kernel drops the excess; nothing more
+  kLower,   // its rate is lowered, once
+  kClose,   // its call is ended, and with it all its pinholes
+};
+
+// How much media may flow, and what happens when more does. Rates are bit/s.
+struct MediaPolicy {
+  uint64_t unknown_rate = 4'000'000;  // of codecs the firewall does not know
+  uint64_t max_rate = 20'000'000;     // of any flow
+  double margin = 1.25;               // times what was negotiated
+  std::chrono::milliseconds burst{200};
+  MediaReaction reaction = MediaReaction::kPolice;
+  std::chrono::milliseconds period{10'000};  // how often streams are looked at; 0: never
+  double tolerated = 0.2;                    // share of packets refused in a period
+  double lowered_to = 0.5;                   // kLower: of the rate
 };
 
 struct CallMonitorConfig {
@@ -49,6 +70,7 @@ struct CallMonitorConfig {
   CallTimeouts timeouts;
   std::vector<uint16_t> signalling_ports = {5060};
   MediaPeer media_peer = MediaPeer::kEndpoint;
+  MediaPolicy media;
   uint16_t lowest_media_port = 1024;
   int retry_after_seconds = 5;  // in 503 answers
 };

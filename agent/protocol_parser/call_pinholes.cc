@@ -14,7 +14,8 @@ namespace {
 constexpr size_t kMostRefusedEndpoints = 64;
 
 bool SameGrant(const PinholeGrant& a, const PinholeGrant& b) {
-  return a.match == b.match && a.peer == b.peer && a.media == b.media && a.call == b.call;
+  return a.match == b.match && a.peer == b.peer && a.media == b.media && a.call == b.call &&
+         a.limits == b.limits;
 }
 
 std::string Message(const absl::Status& status) { return std::string(status.message()); }

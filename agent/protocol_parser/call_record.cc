@@ -118,11 +118,16 @@ std::optional<SessionDescription> OfferFromPinholes(const Call& call) {
     if (key.from == call.key.origin || grant.media == STEM_MEDIA_RTCP) continue;
     MediaStream stream;
     stream.media = "media";
-    stream.kind = MediaTransport::kRtp;
+    const bool rtp = grant.media != STEM_MEDIA_UDP;
+    stream.kind = rtp ? MediaTransport::kRtp : MediaTransport::kUdp;
+    stream.payload_types = grant.limits.payload_types;
+    stream.ice = (grant.limits.extras & STEM_EXTRA_STUN) != 0;
+    stream.dtls = (grant.limits.extras & STEM_EXTRA_DTLS) != 0;
+    stream.many_sources = (grant.limits.extras & STEM_EXTRA_MANY_SSRCS) != 0;
     stream.rtp = key.destination;
     stream.rtcp_mux = grant.media == STEM_MEDIA_RTP_RTCP;
     const Endpoint rtcp{key.destination.address, static_cast<uint16_t>(key.destination.port + 1)};
-    if (call.adopted.contains({rtcp, key.from})) stream.rtcp = rtcp;
+    if (rtp && call.adopted.contains({rtcp, key.from})) stream.rtcp = rtcp;
     offer.streams.push_back(std::move(stream));
   }
   if (offer.streams.empty()) return std::nullopt;

@@ -10,6 +10,7 @@
 
 #include "agent/dataplane/pinhole_table.h"
 #include "agent/protocol_parser/call_limits.h"
+#include "agent/protocol_parser/media_limits.h"
 #include "agent/protocol_parser/negotiation.h"
 #include "bpf/stem_abi.h"
 #include "common/address.h"
@@ -34,10 +35,17 @@ struct RefusedEndpoint {
   std::string why;  // "audio 127.0.0.1:4000: loopback address"
 };
 
+// Whose pinholes are planned.
+struct PlannedCall {
+  uint64_t id = 0;
+  stem_side origin = STEM_SIDE_NONE;  // where the caller is
+  IpAddress caller_signalling;
+  IpAddress callee_signalling;
+};
+
 class PinholePlan {
  public:
-  // `origin` is the side the caller is on; grants are for call `call`.
-  PinholePlan(const CallMonitorConfig& config, uint64_t call, stem_side origin);
+  PinholePlan(const CallMonitorConfig& config, PlannedCall call) : config_(config), call_(call) {}
 
   // The offerer must be ready to receive once the offer is on its way (RFC 3264, 5.1): anybody
   // inside, or outside only the address the offer was sent to, may send to it. With `current`,
@@ -64,16 +72,24 @@ class PinholePlan {
     stem_peer_match match = STEM_PEER_NONE;
     Endpoint peer;
     stem_media media = STEM_MEDIA_NONE;
+    const std::vector<DeclaredStream>* streams = nullptr;
+  };
+  // Stream number `index` of both ends, the second null before an answer.
+  struct StreamPair {
+    const SessionDescription& receiver;
+    const SessionDescription* sender;
+    size_t index;
+    stem_side from;
   };
   stem_side SideOf(Party party) const;
   bool Allowed(const std::string& media, const Endpoint& endpoint);
   void Add(const Flow& flow, PlanRank rank);
-  void AddStreamPair(const MediaStream& receiver, const MediaStream& sender, stem_side from,
-                     PlanRank rank);
+  PinholeGrant GrantFor(const Flow& flow) const;
+  void AddStreamPair(const StreamPair& pair, PlanRank rank);
+  IpAddress LatchedFrom(const Flow& flow) const;
 
   const CallMonitorConfig& config_;
-  uint64_t call_;
-  stem_side origin_;
+  const PlannedCall call_;
   std::map<PinholeKey, Wanted> wanted_;
   std::vector<RefusedEndpoint> refused_;
 };

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <memory>
 
+#include "agent/protocol_parser/media_attributes.h"
 #include "agent/protocol_parser/sip_grammar.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
@@ -18,7 +19,6 @@ namespace {
 constexpr size_t kMostLines = 1024;
 constexpr size_t kLongestMediaLine = 1024;
 constexpr uint16_t kMostPortPairs = 8;
-constexpr size_t kLongestEncoding = 64;  // "telephone-event/8000" is long
 
 struct SdpFree {
   void operator()(sdp_message_t* sdp) const { sdp_message_free(sdp); }
@@ -123,22 +123,14 @@ absl::StatusOr<Endpoint> ReadRtcp(std::string_view value, const IpAddress& media
   return rtcp;
 }
 
-void ReadRtpmap(std::string_view value, std::vector<MediaCodec>& codecs) {
-  const size_t space = value.find(' ');
-  const std::optional<uint64_t> type = ParseDigits(value.substr(0, space), 127);
-  if (!type || space == std::string_view::npos) return;
-  for (MediaCodec& codec : codecs) {
-    if (codec.payload_type == static_cast<int>(*type)) {
-      codec.encoding = TrimWhitespace(value.substr(space + 1)).substr(0, kLongestEncoding);
-    }
-  }
-}
-
 void ReadFormats(const sdp_media_t& media, size_t limit, MediaStream& stream) {
   ForEach<char>(media.m_payloads, [&](const char& format) {
     const std::optional<uint64_t> type = ParseDigits(&format, 127);
-    if (!type || stream.codecs.size() == limit) return;
-    MediaCodec codec{static_cast<int>(*type), ""};
+    if (!type) return;
+    stream.payload_types[*type / 64] |= uint64_t{1} << *type % 64;
+    stream.more_codecs = stream.more_codecs || stream.codecs.size() == limit;
+    if (stream.codecs.size() == limit) return;
+    MediaCodec codec{static_cast<int>(*type), "", 0};
     for (const StaticEncoding& known : kStaticEncodings) {
       if (known.payload_type == codec.payload_type) codec.encoding = known.encoding;
     }
@@ -172,7 +164,6 @@ absl::Status ReadAttributes(const sdp_media_t& media, MediaStream& stream) {
     if (const auto direction = ReadDirection(name)) stream.direction = *direction;
     if (name == "rtcp-mux") stream.rtcp_mux = true;
     if (name == "rtcp") rtcp = value;
-    if (name == "rtpmap") ReadRtpmap(value, stream.codecs);
   });
   if (stream.kind != MediaTransport::kRtp || stream.rejected()) return absl::OkStatus();
   if (rtcp) {
@@ -200,6 +191,7 @@ absl::StatusOr<MediaStream> ReadMedia(const sdp_message_t& sdp, const sdp_media_
     return Unreadable("no c= line for a stream (RFC 8866, 5.7)");
   }
   ReadFormats(media, limits.codecs_per_stream, stream);
+  ReadMediaAttributes(sdp, media, stream);
   RETURN_IF_ERROR(ReadAttributes(media, stream));
   return stream;
 }

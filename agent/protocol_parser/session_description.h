@@ -2,6 +2,7 @@
 // What an SDP offer or answer says about media: where each stream wants to receive, and what.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -26,7 +27,18 @@ enum class MediaTransport : uint8_t {
 
 struct MediaCodec {
   int payload_type = 0;
-  std::string encoding;  // "PCMU/8000"; empty for a dynamic type without rtpmap
+  std::string encoding;      // "PCMU/8000"; empty for a dynamic type without rtpmap
+  uint32_t max_bitrate = 0;  // bit/s its a=fmtp allows (maxaveragebitrate); 0: it does not say
+};
+
+// What a description says about how much will come. 0: it does not say.
+struct MediaBandwidth {
+  uint64_t application = 0;   // b=AS in bit/s, with IP, UDP and RTP headers (RFC 8866, 5.8)
+  uint64_t independent = 0;   // b=TIAS in bit/s, without them (RFC 3890)
+  uint64_t rtcp = 0;          // b=RS and b=RR together, bit/s (RFC 3556)
+  uint32_t packet_rate = 0;   // a=maxprate (RFC 3890)
+  uint32_t ptime_ms = 0;      // a=ptime: what is wished for (RFC 8866, 6.4)
+  uint32_t max_ptime_ms = 0;  // a=maxptime
 };
 
 // One m= section.
@@ -40,7 +52,16 @@ struct MediaStream {
   bool rtcp_mux = false;         // RFC 5761
   uint16_t port_pairs = 1;       // "49170/2": so many pairs of ports
   std::vector<MediaCodec> codecs;
+  std::array<uint64_t, 2> payload_types{};  // a bit for each, also for those not kept above
+  bool more_codecs = false;                 // there are such
+  MediaBandwidth bandwidth;
+  bool ice = false;           // a=ice-ufrag or a=candidate (RFC 8839)
+  bool dtls = false;          // a=fingerprint or a=setup (RFC 8122, RFC 5763)
+  bool extensions = false;    // a=extmap: RTP header extensions (RFC 8285)
+  bool many_sources = false;  // a=ssrc of several, a=ssrc-group, a=simulcast, a=rid, RTX
+  int bundle = 0;             // number of its a=group:BUNDLE (RFC 9143); 0: none
 
+  bool secure() const { return transport.find("SAVP") != std::string::npos; }
   bool rejected() const { return rtp.port == 0; }
   // Held by direction or, as in RFC 2543, by an unspecified address.
   bool on_hold() const {

@@ -58,8 +58,10 @@ inline std::string Describe(const PinholeKey& key, const PinholeGrant& grant) {
   std::string peer = "any";
   if (grant.match == STEM_PEER_ADDRESS) peer = grant.peer.address.ToString();
   if (grant.match == STEM_PEER_ENDPOINT) peer = grant.peer.ToString();
+  if (grant.match == STEM_PEER_LATCH) peer = "first of " + grant.peer.address.ToString();
   const char* media = grant.media == STEM_MEDIA_RTP    ? "rtp"
                       : grant.media == STEM_MEDIA_RTCP ? "rtcp"
+                      : grant.media == STEM_MEDIA_UDP  ? "udp"
                                                        : "rtp+rtcp";
   return fmt::format("{} from {}, {}, {}", key.destination.ToString(),
                      key.from == STEM_SIDE_INSIDE ? "inside" : "outside", peer, media);
