@@ -8,6 +8,7 @@
 #include <csignal>
 
 #include "agent/dataplane/errno_status.h"
+#include "agent/dataplane/source_penalty.h"
 #include "agent/instance_lock.h"
 #include "common/clock.h"
 #include "common/status_macros.h"
@@ -64,7 +65,9 @@ absl::Status Agent::OpenKernel() {
   }
   pinholes_.emplace(plane_->pinholes_fd());
   calls_.emplace(plane_->calls_fd());
-  ASSIGN_OR_RETURN(path_, PacketPath::Open(*plane_, config_.tun, config_.frames_per_queue));
+  ASSIGN_OR_RETURN(
+      path_, PacketPath::Open(*plane_, {config_.tun, config_.frames_per_queue, config_.reassembly,
+                                        config_.calls.signalling_ports}));
   return absl::OkStatus();
 }
 
@@ -113,9 +116,14 @@ absl::Status Agent::StartJudgement() {
                                              }}));
   view_.emplace(ControlViewParts{config_, *plane_, *pinholes_, *path_, *security_manager_, rules_,
                                  [this] { return ReloadRules(); }});
-  monitor_ = std::make_unique<CallMonitor>(
-      config_.calls, CallMonitorPorts{*path_, *pinholes_, *calls_, *security_manager_,
-                                      MonotonicNanoseconds, &*view_, &rules_});
+  CallMonitorPorts ports{*path_, *pinholes_, *calls_, *security_manager_, MonotonicNanoseconds,
+                         &*view_, &rules_};
+  if (config_.data_plane.invite_guard.answered > 0) {
+    ports.in_penalty = [fd = plane_->sip_sources_fd()](const IpAddress& source, uint64_t now_ns) {
+      return IsInPenalty(fd, source, now_ns);
+    };
+  }
+  monitor_ = std::make_unique<CallMonitor>(config_.calls, std::move(ports));
   RETURN_IF_ERROR(monitor_->Adopt());
   if (plane_->adopted()) {
     spdlog::info("took over {} calls of an earlier agent",
@@ -140,7 +148,10 @@ absl::Status Agent::StartJudgement() {
   }));
   RETURN_IF_ERROR(
       path_->Serve(*loop, [this](Datagram datagram) { monitor_->Handle(std::move(datagram)); }));
-  return loop->Every(kTick, [this] { monitor_->Tick(); });
+  return loop->Every(kTick, [this] {
+    monitor_->Tick();
+    path_->Tick(MonotonicNanoseconds());
+  });
 }
 
 absl::Status Agent::WatchSignals() {

@@ -7,6 +7,7 @@
 #include <bit>
 #include <set>
 
+#include "agent/media_config.h"
 #include "agent/pattern_matcher/rule_reader.h"
 #include "common/config/document.h"
 #include "common/status_macros.h"
@@ -65,17 +66,6 @@ void ReadSecurityManager(const ConfigSection& section, SecurityManagerConfig& co
                                    {"accept", SmDown::kAccept}}});
 }
 
-void ReadMedia(const ConfigSection& section, CallMonitorConfig& config) {
-  section.Optional(
-      "peer", config.media_peer,
-      Choice<MediaPeer>{{{"endpoint", MediaPeer::kEndpoint}, {"address", MediaPeer::kAddress}}});
-  section.Optional("lowest_port", config.lowest_media_port, Integer{1, 65535});
-  ReadMilliseconds(section, "idle_timeout", config.timeouts.idle_media,
-                   Duration{nanoseconds(0), hours(24)});
-  ReadMilliseconds(section, "takeover", config.timeouts.takeover,
-                   Duration{milliseconds(100), hours(1)});
-}
-
 void ReadCalls(const ConfigSection& section, CallMonitorConfig& config) {
   const Duration wait{milliseconds(100), hours(24)};
   ReadMilliseconds(section, "ring_timeout", config.timeouts.ring, wait);
@@ -108,6 +98,11 @@ void ReadLimits(const ConfigSection& section, AgentConfig& config) {
   section.Optional("ended_calls", calls.ended_calls, Integer{0, 100000});
   section.Optional("events_per_second", plane.events_per_second, Integer{0, 100000});
   section.Optional("known_users", config.security_manager.known_users, Integer{0, kMillion});
+  const ConfigSection reassembly = section.Section("reassembly");
+  reassembly.Optional("datagrams", config.reassembly.datagrams, Integer{1, 65536});
+  reassembly.Optional("bytes", config.reassembly.bytes, Bytes{128 << 10, 1 << 30});
+  reassembly.Optional("per_source", config.reassembly.per_source, Integer{1, 65536});
+  reassembly.Optional("timeout", config.reassembly.timeout, Duration{seconds(1), seconds(60)});
   section.Optional("posted_closures", config.posted_closures, Integer{64, kMillion});
 }
 

@@ -9,6 +9,7 @@
 
 #include "absl/status/statusor.h"
 #include "agent/dataplane/data_plane.h"
+#include "agent/dataplane/fragment_reassembly.h"
 #include "agent/external_interface/sm_down.h"
 #include "agent/pattern_matcher/rule_compiler.h"
 #include "agent/protocol_parser/call_limits.h"
@@ -42,6 +43,7 @@ struct AgentConfig {
   std::string tun;             // name of the TUN device
   uint32_t frames_per_queue = 2048;
   uint32_t posted_closures = 4096;
+  ReassemblyLimits reassembly;
   OnExit on_exit = OnExit::kKeep;
   spdlog::level::level_enum log_level = spdlog::level::info;
 

@@ -86,8 +86,13 @@ absl::StatusOr<v1::AgentStatus> ControlView::Status() {
 }
 
 void ControlView::AddTables(v1::AgentStatus& status) const {
-  if (monitor_ == nullptr) return;
-  for (const TableUse& use : monitor_->Tables()) {
+  std::vector<TableUse> tables = {parts_.path.reassembly().datagrams(),
+                                  parts_.path.reassembly().bytes()};
+  if (monitor_ != nullptr) {
+    const std::vector<TableUse> calls = monitor_->Tables();
+    tables.insert(tables.begin(), calls.begin(), calls.end());
+  }
+  for (const TableUse& use : tables) {
     v1::TableUse* table = status.add_tables();
     table->set_name(std::string(use.name));
     table->set_used(use.used);
@@ -165,6 +170,19 @@ absl::StatusOr<v1::GetCountersResponse> ControlView::Counters() {
   add("agent_undecodable", path.undecodable, "signalling frames the agent could not decode");
   add("agent_write_failed", path.write_failed, "packets the kernel did not take back");
   add("agent_answer_failed", path.answer_failed, "answers that fit no datagram");
+  add("agent_not_signalling", path.not_signalling,
+      "datagrams put together from fragments that are no SIP signalling");
+  const ReassemblyCounters& fragments = parts_.path.reassembly().counters();
+  AddCounter(out, "fragments_completed", STEM_SIDE_NONE, {fragments.completed, 0}, false,
+             "datagrams put together from fragments");
+  add("fragments_timed_out", fragments.timed_out, "datagrams whose fragments did not all come");
+  add("fragments_overlapping", fragments.overlapping,
+      "datagrams given up because their fragments overlap (RFC 5722)");
+  add("fragments_too_large", fragments.too_large,
+      "datagrams of fragments that are longer than 65535 bytes, or too many");
+  add("fragments_malformed", fragments.malformed, "fragments with impossible lengths");
+  add("fragments_full", fragments.full,
+      "fragments for which there was no room (limits.reassembly)");
   add("agent_ring_full", sockets.ring_full, "signalling lost because the agent did not keep up");
   add("agent_no_frame", sockets.fill_empty, "times the kernel found no free AF_XDP frame");
   if (monitor_ == nullptr) return out;
@@ -211,7 +229,7 @@ absl::StatusOr<v1::ReloadRulesResponse> ControlView::ReloadRules() {
 }
 
 void ControlView::Observe(const SipVerdict& verdict) {
-  if (verdict.action != SipAction::kHeld) {
+  if (verdict.action != SipAction::kHeld && verdict.reason != SipReason::media_policed) {
     (verdict.asked ? delay_asked_ : delay_not_asked_).Add(verdict.delay_ns);
   }
   if (hub_ != nullptr && hub_->listened()) hub_->Publish(ToEvent(verdict));

@@ -123,7 +123,7 @@ absl::Status SettleChecksum(std::string& packet, const NetworkLayer& ip, size_t 
 
 }  // namespace
 
-absl::StatusOr<Datagram> DecodeFrame(std::span<const uint8_t> frame) {
+std::span<const uint8_t> IpPacketIn(std::span<const uint8_t> frame) {
   size_t offset = offsetof(ethhdr, h_proto);
   auto type = ReadAt<uint16_t>(frame, offset);
   for (int tags = 0;
@@ -131,11 +131,18 @@ absl::StatusOr<Datagram> DecodeFrame(std::span<const uint8_t> frame) {
     offset += kVlanTagLength;
     type = ReadAt<uint16_t>(frame, offset);
   }
-  if (!type) return BadLength();
-  const std::span<const uint8_t> packet = frame.subspan(offset + sizeof(*type));
-  if (ntohs(*type) != ETH_P_IP && ntohs(*type) != ETH_P_IPV6) return NotUdp();
+  if (!type || (ntohs(*type) != ETH_P_IP && ntohs(*type) != ETH_P_IPV6)) return {};
+  return frame.subspan(offset + sizeof(*type));
+}
+
+absl::StatusOr<Datagram> DecodeFrame(std::span<const uint8_t> frame) {
+  return DecodePacket(IpPacketIn(frame));
+}
+
+absl::StatusOr<Datagram> DecodePacket(std::span<const uint8_t> packet) {
+  if (packet.empty() || (packet[0] >> 4 != 4 && packet[0] >> 4 != 6)) return NotUdp();
   ASSIGN_OR_RETURN(const NetworkLayer ip,
-                   ntohs(*type) == ETH_P_IP ? DecodeIpv4(packet) : DecodeIpv6(packet));
+                   packet[0] >> 4 == 4 ? DecodeIpv4(packet) : DecodeIpv6(packet));
 
   const auto udp = ReadAt<udphdr>(packet.first(ip.length), ip.transport_offset);
   if (!udp) return BadLength();
@@ -154,7 +161,7 @@ absl::StatusOr<Datagram> DecodeFrame(std::span<const uint8_t> frame) {
 }
 
 absl::StatusOr<std::string> EncodeUdp(const Endpoint& source, const Endpoint& destination,
-                                      std::string_view payload) {
+                                      std::string_view payload, uint16_t id) {
   const bool v4 = source.address.is_v4();
   if (v4 != destination.address.is_v4()) {
     return absl::InvalidArgumentError("source and destination are of different address families");
@@ -171,6 +178,7 @@ absl::StatusOr<std::string> EncodeUdp(const Endpoint& source, const Endpoint& de
     ip.version = 4;
     ip.ihl = sizeof(iphdr) / 4;
     ip.tot_len = htons(static_cast<uint16_t>(packet.size()));
+    ip.id = htons(id);
     ip.ttl = kHopLimit;
     ip.protocol = IPPROTO_UDP;
     std::memcpy(&ip.saddr, source.address.bytes.data() + 12, 4);

@@ -21,10 +21,16 @@ namespace stem {
 // `from` and `received_ns` are the caller's to fill in.
 absl::StatusOr<Datagram> DecodeFrame(std::span<const uint8_t> frame);
 
-// An IP packet carrying `payload` over UDP, with right checksums, hop limit 64. INVALID_ARGUMENT
-// when the two endpoints are of different families or the payload is larger than a UDP datagram can
-// be.
+// The IP packet in an Ethernet frame, up to two VLAN tags taken off; empty when there is none.
+std::span<const uint8_t> IpPacketIn(std::span<const uint8_t> frame);
+
+// As DecodeFrame, of an IP packet.
+absl::StatusOr<Datagram> DecodePacket(std::span<const uint8_t> packet);
+
+// An IP packet carrying `payload` over UDP, with right checksums, hop limit 64; `id` is its
+// IPv4 identification, needed where it may be fragmented. INVALID_ARGUMENT when the two endpoints
+// are of different families or the payload is larger than a UDP datagram can be.
 absl::StatusOr<std::string> EncodeUdp(const Endpoint& source, const Endpoint& destination,
-                                      std::string_view payload);
+                                      std::string_view payload, uint16_t id = 0);
 
 }  // namespace stem

@@ -45,6 +45,8 @@ absl::Status Configure(const std::string& name) {
 // (__fib_validate_source), so the device gets the one that stands for nobody: RFC 7600, 192.0.0.8.
 constexpr uint8_t kDummyAddress[] = {192, 0, 0, 8};
 
+constexpr int kLongestPacket = 65535;
+
 absl::Status Raise(const std::string& name) {
   const UniqueFd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return ErrnoStatus(errno, "opening a socket to configure the TUN device");
@@ -56,6 +58,12 @@ absl::Status Raise(const std::string& name) {
   std::memcpy(&request.ifr_addr, &address, sizeof(address));
   if (ioctl(fd.get(), SIOCSIFADDR, &request) != 0) {
     return ErrnoStatus(errno, fmt::format("giving {} its address", name));
+  }
+  // As long as a packet can be: what came in fragments goes back whole, and the kernel fragments it
+  // anew on its way out.
+  request.ifr_mtu = kLongestPacket;
+  if (ioctl(fd.get(), SIOCSIFMTU, &request) != 0) {
+    return ErrnoStatus(errno, fmt::format("setting the MTU of {}", name));
   }
   request.ifr_flags = IFF_UP | IFF_RUNNING | IFF_NOARP;
   if (ioctl(fd.get(), SIOCSIFFLAGS, &request) != 0) {

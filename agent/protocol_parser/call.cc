@@ -59,7 +59,8 @@ void Call::DropEarlyDialogs(std::optional<uint64_t> branch) {
 }
 
 PinholePlan Call::Plan(const CallMonitorConfig& config) const {
-  PinholePlan plan(config, {id, key.origin, caller_signalling.address, callee_signalling.address});
+  PinholePlan plan(
+      config, {id, key.origin, caller_signalling.address, callee_signalling.address, &latched});
   for (const auto& [pinhole, grant] : adopted) plan.Keep(pinhole, grant);
   for (const InviteBranch& branch : branches) {
     if (branch.stage != InviteBranch::Stage::kPending || !branch.offer) continue;

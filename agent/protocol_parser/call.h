@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "agent/dataplane/pinhole_table.h"
+#include "agent/flow_monitor/stream_watch.h"
 #include "agent/protocol_parser/call_view.h"
 #include "agent/protocol_parser/datagram.h"
 #include "agent/protocol_parser/ladder.h"
@@ -94,6 +95,11 @@ struct Call {
   std::map<PinholeKey, PinholeGrant> adopted;  // kept until an answer replaces them
   std::set<PinholeKey> denied;                 // wanted, but a static rule denies their media
   std::set<Endpoint> refused_endpoints;        // already told about
+  std::map<PinholeKey, Endpoint> latched;      // who sends from outside, where that was left open
+  std::set<PinholeKey> lowered;                // streams whose rate was lowered
+  std::map<PinholeKey, StreamWatch::Counts> watched;  // at watched_since_ns
+  uint64_t watched_since_ns = 0;
+  uint64_t watch_ns = 0;  // when the streams are looked at next; 0: not
   bool media_expected = false;
   uint64_t media_since_ns = 0;  // when media was last due to start or resume
   uint64_t ring_deadline_ns = 0;

@@ -54,6 +54,7 @@ CallMonitor::Core::Core(CallMonitorConfig config, CallMonitorPorts ports)
     : config_(std::move(config)),
       ports_(std::move(ports)),
       idle_media_(config_.timeouts.idle_media),
+      stream_watch_(config_.media.tolerated),
       calls_meter_("calls", config_.limits.calls),
       held_meter_("held messages", config_.limits.held_messages),
       held_bytes_meter_("held bytes", config_.limits.held_bytes),
@@ -98,6 +99,9 @@ void CallMonitor::Core::HandleRefused(Passage& passage, Screened& screened) {
 
 void CallMonitor::Core::HandleRequest(Passage& passage, const SipMessage& message,
                                       Datagram& datagram) {
+  if (ports_.in_penalty && ports_.in_penalty(datagram.source.address, passage.now_ns)) {
+    return RefuseInPenalty(passage, message);
+  }
   if (message.method() == "ACK") return HandleAck(passage, message);
   passage.fingerprint = absl::HashOf(datagram.payload, datagram.destination);
   const std::string key = TransactionKey(message, message.method(), passage.datagram.from);
@@ -107,6 +111,15 @@ void CallMonitor::Core::HandleRequest(Passage& passage, const SipMessage& messag
   if (transaction != nullptr && transaction->fingerprint == 0) {
     transaction->fingerprint = passage.fingerprint;
   }
+}
+
+// Without state: what comes in a penalty time may be a flood. No ACK has an answer (RFC 3261,
+// 17.1.1.3), and none goes on: most are for such a 503.
+void CallMonitor::Core::RefuseInPenalty(Passage& passage, const SipMessage& message) {
+  if (message.method() == "ACK") {
+    return Record(passage, SipAction::kAbsorbed, 0, SipReason::source_in_penalty, "");
+  }
+  Answer(passage, message.head(), {{.status = 503}, SipReason::source_in_penalty, ""});
 }
 
 void CallMonitor::Core::Judge(Passage& passage, const SipMessage& message, Datagram& datagram,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The inside of the call monitor. Its parts, a file each: ways out and views (call_monitor.cc), new
 // calls (call_monitor_invite.cc), requests of known calls (call_monitor_request.cc), responses
-// (call_monitor_response.cc), time and restart (call_monitor_time.cc, call_monitor_adopt.cc).
+// (call_monitor_response.cc), streams (call_monitor_media.cc), time and restart
+// (call_monitor_time.cc, call_monitor_adopt.cc).
 #pragma once
 
 #include <cstdint>
@@ -14,6 +15,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "agent/flow_monitor/idle_media.h"
+#include "agent/flow_monitor/stream_watch.h"
 #include "agent/protocol_parser/call.h"
 #include "agent/protocol_parser/call_monitor.h"
 #include "agent/protocol_parser/call_pinholes.h"
@@ -62,6 +64,13 @@ class CallMonitor::Core {
     std::string_view callee_tag;
   };
 
+  // One that does not keep to its limits.
+  struct ExceedingStream {
+    PinholeKey key;
+    Endpoint peer;
+    StreamWatch::Counts since;  // in one period
+  };
+
   // Ways out. Each carries out one verdict, counts it, and tells the ladder and the observer.
   void Forward(Passage& passage, SipReason reason, std::string why = "");
   void Drop(Passage& passage, SipReason reason, std::string why = "");
@@ -75,6 +84,7 @@ class CallMonitor::Core {
   void HandleRequest(Passage& passage, const SipMessage& message, Datagram& datagram);
   void Judge(Passage& passage, const SipMessage& message, Datagram& datagram,
              const std::string& key);
+  void RefuseInPenalty(Passage& passage, const SipMessage& message);
   void HandleRetransmission(Passage& passage, Transaction& transaction);
 
   // New calls.
@@ -122,6 +132,10 @@ class CallMonitor::Core {
   std::string Negotiate(const Passage& passage, const SipMessage& message, Dialog& dialog,
                         uint64_t transaction, Negotiation::Carrier carrier, Party sender);
   std::string FollowPinholes(Call& call, uint64_t now_ns);
+  uint64_t NextLook(const Call& call, uint64_t now_ns) const;
+  void CheckStreams(Call& call, uint64_t now_ns);
+  bool React(Call& call, const std::vector<ExceedingStream>& streams, uint64_t now_ns);
+  void TellOfStream(Call& call, const ExceedingStream& stream, std::string why, uint64_t now_ns);
 
   // Calls and time.
   Call* FindCall(const CallKey& key);
@@ -152,6 +166,7 @@ class CallMonitor::Core {
   CallMonitorPorts ports_;
   SipCounters counters_;
   const IdleMedia idle_media_;
+  const StreamWatch stream_watch_;
   UseMeter calls_meter_;
   UseMeter held_meter_;
   UseMeter held_bytes_meter_;

@@ -50,6 +50,10 @@ void CallMonitor::Core::CheckDeadlines(Call& call, uint64_t now_ns) {
     return EndDialog(call, callee_tag, "no final response to BYE", CallEvent::calls_bye_timeout,
                      now_ns);
   }
+  if (call.watch_ns != 0 && now_ns >= call.watch_ns) {
+    CheckStreams(call, now_ns);
+    if (call.state == CallState::kEnded) return;
+  }
   if (call.idle_check_ns != 0 && now_ns >= call.idle_check_ns) return CheckIdle(call, now_ns);
   Reschedule(call);
 }
@@ -90,12 +94,14 @@ void CallMonitor::Core::Schedule(Call& call, uint64_t now_ns) {
   } else if (call.idle_check_ns == 0) {
     call.idle_check_ns = idle_media_.FirstLook(call.media_since_ns);
   }
+  if (call.watch_ns == 0) call.watched_since_ns = now_ns;
+  call.watch_ns = NextLook(call, now_ns);
   Reschedule(call);
 }
 
 void CallMonitor::Core::Reschedule(Call& call) {
   uint64_t soonest = call.started_ns + Nanoseconds(config_.timeouts.max_duration);
-  for (const uint64_t at : {call.ring_deadline_ns, call.idle_check_ns}) {
+  for (const uint64_t at : {call.ring_deadline_ns, call.idle_check_ns, call.watch_ns}) {
     if (at != 0) soonest = std::min(soonest, at);
   }
   for (const Dialog& dialog : call.dialogs) {

@@ -59,9 +59,11 @@ CallPinholes::Change CallPinholes::Follow(Call& call, uint64_t now_ns) {
   for (const auto& [key, wanted] : plan.wanted()) {
     if (Denied(call, key, wanted.grant, change)) continue;
     const auto present = call.open.find(key);
-    if (present != call.open.end() && SameGrant(present->second, wanted.grant)) continue;
+    PinholeGrant grant = wanted.grant;
+    if (call.lowered.contains(key)) grant.limits = Lowered(grant.limits, config_.media.lowered_to);
+    if (present != call.open.end() && SameGrant(present->second, grant)) continue;
     const bool was_open = present != call.open.end();
-    if (!Open(call, key, wanted.grant, now_ns, change)) continue;
+    if (!Open(call, key, grant, now_ns, change)) continue;
     ++(was_open ? change.changed : change.opened);
   }
   return change;

@@ -21,6 +21,9 @@ struct Datagram {
   // what arrived (bytes after the message were cut off): to be encoded anew.
   std::string ip_packet;
   uint64_t received_ns = 0;  // CLOCK_MONOTONIC, when the agent took it from its AF_XDP ring
+  // Of one that came in fragments: their identification, and the length of the largest; else 0.
+  uint32_t fragment_id = 0;
+  uint16_t fragment_size = 0;
 };
 
 // Where the protocol parser's verdicts go.

@@ -182,7 +182,8 @@ uint16_t ExtrasOf(const DeclaredStream& stream) {
   return static_cast<uint16_t>(extras);
 }
 
-uint64_t Whole(double value) { return static_cast<uint64_t>(std::ceil(value)); }
+// Rounded up, what arithmetic left over aside.
+uint64_t Whole(double value) { return static_cast<uint64_t>(std::ceil(value - 1e-6)); }
 
 // The 5 % of RFC 3550, 6.2, of media that sends `bytes` a second.
 Demand RtcpDemand(double bytes, double packets, uint64_t said_bits) {
@@ -226,7 +227,7 @@ MediaLimits LimitsOf(const MediaPolicy& policy, stem_media media,
   const double packets = demand.packets * policy.margin;
   const double seconds = std::chrono::duration<double>(policy.burst).count();
   const double handshake = extras & STEM_EXTRA_DTLS ? kHandshakeBytes : 0;
-  limits.max_length = static_cast<uint16_t>(std::min(std::ceil(largest), 65535.0));
+  limits.max_length = static_cast<uint16_t>(std::min<uint64_t>(Whole(largest), 65535));
   limits.bytes = {
       Whole(bytes),
       Whole(std::max({bytes * seconds, kFewestBurstPackets * demand.usual, 2 * demand.largest}) +

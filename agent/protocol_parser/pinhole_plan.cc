@@ -167,6 +167,17 @@ void PinholePlan::AddOffer(const MediaOffer& offer, const AgreedSession* current
   }
 }
 
+void PinholePlan::AddWithReturn(const Flow& flow, PlanRank rank) {
+  Add(flow, rank);
+  if (call_.latched == nullptr || flow.from != STEM_SIDE_INSIDE) return;
+  const auto found = call_.latched->find({flow.peer, Opposite(flow.from)});
+  if (found == call_.latched->end() || found->second == flow.destination) return;
+  if (EndpointDefect(found->second, config_) != nullptr) return;
+  Flow back = flow;
+  back.destination = found->second;
+  Add(back, rank);
+}
+
 void PinholePlan::AddStreamPair(const StreamPair& pair, PlanRank rank) {
   const MediaStream& receiver = pair.receiver.streams[pair.index];
   const MediaStream& sender = pair.sender->streams[pair.index];
@@ -183,12 +194,12 @@ void PinholePlan::AddStreamPair(const StreamPair& pair, PlanRank rank) {
     flow.peer = Shift(sender.rtp, number);
     flow.media = RtpMedia(receiver, mux);
     if (!Allowed(receiver.media, flow.destination)) continue;  // nor for its RTCP
-    Add(flow, rank);
+    AddWithReturn(flow, rank);
     if (mux || !receiver.rtcp || !sender.rtcp) continue;
     flow.destination = Shift(*receiver.rtcp, number);
     flow.peer = Shift(*sender.rtcp, number);
     flow.media = STEM_MEDIA_RTCP;
-    if (Allowed(receiver.media + " RTCP", flow.destination)) Add(flow, rank);
+    if (Allowed(receiver.media + " RTCP", flow.destination)) AddWithReturn(flow, rank);
   }
 }
 

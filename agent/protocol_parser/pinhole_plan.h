@@ -41,6 +41,8 @@ struct PlannedCall {
   stem_side origin = STEM_SIDE_NONE;  // where the caller is
   IpAddress caller_signalling;
   IpAddress callee_signalling;
+  // Who was found sending from outside through which pinhole (MediaPeer::kLatch); may be null.
+  const std::map<PinholeKey, Endpoint>* latched = nullptr;
 };
 
 class PinholePlan {
@@ -87,6 +89,9 @@ class PinholePlan {
   PinholeGrant GrantFor(const Flow& flow) const;
   void AddStreamPair(const StreamPair& pair, PlanRank rank);
   IpAddress LatchedFrom(const Flow& flow) const;
+  // `flow`, and the same to where its receiver was found to send from: what is behind an address
+  // translation is reached there, not at what it names.
+  void AddWithReturn(const Flow& flow, PlanRank rank);
 
   const CallMonitorConfig& config_;
   const PlannedCall call_;

@@ -45,7 +45,9 @@ namespace stem {
   X(wrong_dialog, 1, "request whose tags belong to no dialog of its call")                       \
   X(cseq_backwards, 1, "request with a CSeq number lower than its dialog has seen")              \
   X(transaction_reused, 1, "another request under the branch of one that has passed")            \
-  X(not_signalling_port, 1, "request to a port that is not for signalling")
+  X(not_signalling_port, 1, "request to a port that is not for signalling")                      \
+  X(source_in_penalty, 1, "request of a source above its rate, answered 503, and its ACK")       \
+  X(media_policed, 1, "no message: media of a call above its limits, told once a period")
 
 enum class SipReason : uint8_t {
 #define STEM_SIP_REASON_ENUM(name, is_drop, meaning) name,
@@ -63,6 +65,9 @@ enum class SipReason : uint8_t {
   X(calls_bye_timeout, "calls ended because BYE got no final response in time")                  \
   X(calls_idle_media, "calls ended because no media passed for the idle time")                   \
   X(calls_max_duration, "calls ended because they lasted as long as a call may")                 \
+  X(calls_media_exceeded, "calls ended because a stream kept exceeding its limits")              \
+  X(streams_policed, "streams that exceeded their limits, once for each period (media.period)")  \
+  X(streams_lowered, "streams whose rate was lowered because they exceeded it")                  \
   X(calls_adopted, "calls taken over from an earlier agent")                                     \
   X(pinholes_opened, "pinholes opened")                                                          \
   X(pinholes_closed, "pinholes closed")                                                          \
