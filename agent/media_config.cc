@@ -24,7 +24,7 @@ struct BitRate {
                        Written(max));
   }
   void Read(const ConfigValue& value, uint64_t& target) const {
-    const std::string* text = value.PlainText(Right());
+    const std::string* text = value.AnyText(Right());
     if (text == nullptr) return;
     const std::optional<uint64_t> rate = Parse(*text);
     if (!rate) return value.Error(fmt::format("'{}' is not a rate", *text), Right());

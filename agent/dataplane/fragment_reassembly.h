@@ -25,6 +25,8 @@ struct ReassemblyLimits {
   uint64_t bytes = 4 << 20;  // in all of them, with what keeping them costs
   size_t per_source = 16;    // incomplete datagrams of one address
   std::chrono::nanoseconds timeout = std::chrono::seconds(10);  // from the first to come
+
+  bool operator==(const ReassemblyLimits&) const = default;
 };
 
 struct ReassemblyCounters {

@@ -63,6 +63,8 @@ struct MediaPolicy {
   std::chrono::milliseconds period{10'000};  // how often streams are looked at; 0: never
   double tolerated = 0.2;                    // share of packets refused in a period
   double lowered_to = 0.5;                   // kLower: of the rate
+
+  bool operator==(const MediaPolicy&) const = default;
 };
 
 struct CallMonitorConfig {

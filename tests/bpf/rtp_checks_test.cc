@@ -65,6 +65,14 @@ TEST_F(RtpChecksTest, ShorterThanAHeaderAtEveryByte) {
   EXPECT_EQ(Send(contributors), "not_media") << "3 CSRCs do not fit into 8 bytes";
 }
 
+TEST_F(RtpChecksTest, AnotherProtocolIsNotLookedIntoButPoliced) {
+  OpenAs(STEM_MEDIA_UDP, {.packets = {1, 3}});
+  EXPECT_EQ(Send(std::string("\0\1udptl", 7)), "media_relayed");
+  EXPECT_EQ(Send("x"), "media_relayed");
+  EXPECT_EQ(Send(Rtp({})), "media_relayed");
+  EXPECT_EQ(Send("x"), "media_too_many");
+}
+
 TEST_F(RtpChecksTest, PayloadTypesThatWereNegotiated) {
   OpenAs(STEM_MEDIA_RTP, {.payload_types = {1ull << 0 | 1ull << 8, 1ull << (101 - 64)}});
   uint16_t sequence = 1;

@@ -94,6 +94,11 @@ def test_none_passes_after_the_200_of_the_bye(firewall, captures, converse, fami
     assert not [p for p in inside if p.is_rtp and p.source == caller and p.time > end]
 
 
+# As much as this host can send: for floods that are to pass.
+UNLIMITED = {"margin": 1000, "max_rate": "10Gbit/s", "burst": "10s", "period": "0s"}
+
+
+@pytest.mark.agent(media=UNLIMITED)
 @pytest.mark.parametrize("family", [4, 6])
 def test_open_before_the_answer_and_closed_before_the_200(firewall, captures, parties, family):
     """The order of things, to the microsecond: the caller floods the callee's port without a pause,

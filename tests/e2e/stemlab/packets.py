@@ -10,7 +10,7 @@ import struct
 from . import topology
 
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN = 0x0800, 0x86DD, 0x8100
-IPPROTO_UDP, IPPROTO_DESTINATION_OPTIONS = 17, 60
+IPPROTO_UDP, IPPROTO_FRAGMENT, IPPROTO_DESTINATION_OPTIONS = 17, 44, 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,6 +75,27 @@ def destination_options(inner):
         IPPROTO_DESTINATION_OPTIONS,
         struct.pack("!BB6s", inner.number, 0, b"\x01\x04" + bytes(4)) + inner.data,
     )
+
+
+def ipv6_fragment(number, data, offset, more):
+    """Part of what an IPv6 packet carries, in the header of RFC 8200, 4.5; offset in bytes."""
+    return Layer(
+        IPPROTO_FRAGMENT, struct.pack("!BBHI", number, 0, offset | (1 if more else 0), 1) + data
+    )
+
+
+def fragments(source, destination, inner, size=1000):
+    """`inner` between two addresses, in packets that carry `size` bytes of it (a multiple of 8)."""
+    made = []
+    for offset in range(0, len(inner.data), size):
+        part = inner.data[offset : offset + size]
+        more = offset + size < len(inner.data)
+        if ":" in source:
+            made.append(ipv6(source, destination, ipv6_fragment(inner.number, part, offset, more)))
+        else:
+            layer = Layer(inner.number, part)
+            made.append(ipv4(source, destination, layer, fragment=offset // 8, more=more))
+    return made
 
 
 def udp(source, source_port, destination, destination_port, payload):

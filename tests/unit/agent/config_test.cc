@@ -65,6 +65,8 @@ TEST_F(AgentConfigTest, TheCommentedExampleLoadsAndSaysTheDefaults) {
   const CallMonitorConfig &a = example->calls, &b = minimal->calls;
   EXPECT_EQ(a.media_peer, b.media_peer);
   EXPECT_EQ(a.lowest_media_port, b.lowest_media_port);
+  EXPECT_EQ(a.media, b.media);
+  EXPECT_EQ(example->reassembly, minimal->reassembly);
   EXPECT_EQ(a.retry_after_seconds, b.retry_after_seconds);
   EXPECT_EQ(a.timeouts.ring, b.timeouts.ring);
   EXPECT_EQ(a.timeouts.bye, b.timeouts.bye);
@@ -106,6 +108,12 @@ TEST_F(AgentConfigTest, ImpossibleValues) {
   EXPECT_THAT(Complaint("signalling: {tun: a-name-too-long-for-linux}\n"),
               HasSubstr("signalling.tun"));
   EXPECT_THAT(Complaint("limits: {calls: 0}\n"), HasSubstr("limits.calls"));
+  EXPECT_THAT(Complaint("media: {unknown_rate: 4}\n"), HasSubstr("'4' is not a rate"));
+  EXPECT_THAT(Complaint("media: {max_rate: 1Mbit/s}\n"), HasSubstr("less than unknown_rate"));
+  EXPECT_THAT(Complaint("media: {margin: 0.5}\n"), HasSubstr("media.margin"));
+  EXPECT_THAT(Complaint("media: {reaction: shout}\n"), HasSubstr("media.reaction"));
+  EXPECT_THAT(Complaint("limits: {reassembly: {timeout: 5m}}\n"),
+              HasSubstr("limits.reassembly.timeout"));
   EXPECT_THAT(Complaint("calls: {bye_timeout: 4}\n"), HasSubstr("calls.bye_timeout"));
   const absl::StatusOr<AgentConfig> same =
       Load("name: x\ninterfaces: {outside: eth0, inside: eth0}\n");

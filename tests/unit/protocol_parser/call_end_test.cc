@@ -186,6 +186,8 @@ TEST_F(CallEnd, IdleMediaEndsTheCall) {
 }
 
 TEST_F(CallEnd, IdleWatchingCostsLittle) {
+  config.media.period = milliseconds(0);  // streams are looked at besides
+  Start();
   TestCall call = FromOutside();
   Establish(call);
   const int before = pinholes.lookups;
