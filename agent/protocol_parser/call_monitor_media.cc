@@ -11,8 +11,11 @@
 namespace stem {
 namespace {
 
-// How soon a latch that was taken is found: until then its party hears nothing.
-constexpr uint64_t kLatchPeriodNs = 500'000'000;
+// How soon a latch that was taken is found, until when its party hears nothing: soon while a call
+// is young, then as often as streams are looked at anyway.
+constexpr uint64_t kSoonNs = 500'000'000;
+constexpr uint64_t kYoungNs = 30'000'000'000;
+constexpr uint64_t kLaterNs = 10'000'000'000;
 
 }  // namespace
 
@@ -21,11 +24,12 @@ uint64_t CallMonitor::Core::NextLook(const Call& call, uint64_t now_ns) const {
   if (call.open.empty()) return 0;
   const uint64_t period = Nanoseconds(config_.media.period);
   const bool latching = std::any_of(call.open.begin(), call.open.end(), [&](const auto& open) {
-    return open.second.match == STEM_PEER_LATCH && open.first.from == STEM_SIDE_OUTSIDE &&
-           !call.latched.contains(open.first);
+    return open.second.match == STEM_PEER_LATCH && open.second.media != STEM_MEDIA_RTCP &&
+           open.first.from == STEM_SIDE_OUTSIDE && !call.latched.contains(open.first);
   });
-  if (latching) return now_ns + (period == 0 ? kLatchPeriodNs : std::min(period, kLatchPeriodNs));
-  if (period == 0) return 0;
+  const bool young = now_ns < std::max(call.started_ns, call.answered_ns) + kYoungNs;
+  if (latching && young) return now_ns + (period == 0 ? kSoonNs : std::min(period, kSoonNs));
+  if (period == 0) return latching ? now_ns + kLaterNs : 0;
   return std::max(call.watched_since_ns + period, now_ns + 1);
 }
 
@@ -45,8 +49,12 @@ void CallMonitor::Core::CheckStreams(Call& call, uint64_t now_ns) {
     if (!found->has_value()) continue;
     const PinholeUse& use = (*found)->use;
     counts[key] = StreamWatch::CountsOf(use);
-    const auto judgement = stream_watch_.Judge(call.watched[key], counts[key]);
-    if (due && judgement.exceeds) {
+    const auto before = call.watched.find(key);
+    // What happened before this agent took the call over was told of by the one before.
+    const bool judged = due && (before != call.watched.end() || call.adopted_ns == 0);
+    const StreamWatch::Judgement judgement = stream_watch_.Judge(
+        before == call.watched.end() ? StreamWatch::Counts() : before->second, counts[key]);
+    if (judged && judgement.exceeds) {
       exceeding.push_back({key, use.latched.value_or(grant.peer), judgement.since});
     }
     if (use.latched && key.from == STEM_SIDE_OUTSIDE) {

@@ -169,7 +169,7 @@ void AllowTypes(const DeclaredStream& stream, MediaLimits& limits) {
 }
 
 bool HasManySources(const MediaStream& stream) {
-  return stream.many_sources || stream.bundle != 0 || EqualsIgnoreCase(stream.media, "video");
+  return stream.many_sources || EqualsIgnoreCase(stream.media, "video");
 }
 
 uint16_t ExtrasOf(const DeclaredStream& stream) {
@@ -212,6 +212,7 @@ MediaLimits LimitsOf(const MediaPolicy& policy, stem_media media,
     extras |= ExtrasOf(stream);
     if (rtp && media != STEM_MEDIA_RTCP) AllowTypes(stream, limits);
   }
+  if (media != STEM_MEDIA_UDP && streams.size() > 1) extras |= STEM_EXTRA_MANY_SSRCS;
   limits.extras = static_cast<uint16_t>(extras);
   const Demand rtcp = RtcpDemand(demand.bytes, demand.packets, rtcp_bits);
   if (media == STEM_MEDIA_RTCP) demand = rtcp;

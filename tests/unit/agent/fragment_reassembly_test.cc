@@ -90,7 +90,9 @@ TEST_F(FragmentReassemblyTest, CutAtEveryUnitInBothOrders) {
 TEST_F(FragmentReassemblyTest, CutAtOtherThanUnitsIsMalformed) {
   const std::string packet = V4(100);
   for (size_t at = 1; at < 64; ++at) {
-    if (at % 8 != 0) EXPECT_FALSE(Take(Cut(packet, 0, at))) << at;
+    if (at % 8 != 0) {
+      EXPECT_FALSE(Take(Cut(packet, 0, at))) << at;
+    }
   }
   EXPECT_EQ(counters().malformed, 56u);
   ExpectEmpty();
@@ -248,7 +250,9 @@ TEST_F(FragmentReassemblyTest, SplitFitsAndJoins) {
   for (const size_t size : {64u, 200u, 1280u, 1500u}) {
     const std::vector<std::string> fragments = V6(3000, size);
     for (const std::string& fragment : fragments) EXPECT_LE(fragment.size(), size);
-    if (fragments.size() <= 128) EXPECT_EQ(Join(fragments), Payload(3000)) << size;
+    if (fragments.size() <= 128) {
+      EXPECT_EQ(Join(fragments), Payload(3000)) << size;
+    }
   }
   EXPECT_EQ(V6(100, 1280).size(), 1u) << "what fits stays whole";
 }
@@ -270,7 +274,9 @@ TEST_F(FragmentReassemblyTest, RandomFragments) {
     if (const auto whole = Take(fragment)) {
       ++joined;
       const auto datagram = DecodePacket(Bytes(whole->packet));
-      if (datagram.ok()) EXPECT_EQ(datagram->payload, Payload(600));
+      if (datagram.ok()) {
+        EXPECT_EQ(datagram->payload, Payload(600));
+      }
     }
     ASSERT_LE(reassembly->datagrams().used, 8u);
     ASSERT_LE(reassembly->bytes().used, 16u << 10);
