@@ -80,6 +80,15 @@ void Merge(PinholeGrant& grant, const PinholeGrant& newer, stem_side from) {
   }
 }
 
+// A session refresh (RFC 4028) offers what is there already: nobody need be let in for it, and who
+// sends now goes on as before.
+bool OffersTheSame(const MediaOffer& offer, const AgreedSession& current, size_t index) {
+  const std::vector<MediaStream>& mine = current.of(offer.by).streams;
+  const std::vector<MediaStream>& others = current.of(Other(offer.by)).streams;
+  return index < mine.size() && index < others.size() && !others[index].rejected() &&
+         mine[index] == offer.description.streams[index];
+}
+
 }  // namespace
 
 stem_side PinholePlan::SideOf(Party party) const {
@@ -141,6 +150,7 @@ void PinholePlan::AddOffer(const MediaOffer& offer, const AgreedSession* current
   for (size_t i = 0; i < offer.description.streams.size(); ++i) {
     const MediaStream& stream = offer.description.streams[i];
     if (stream.rejected() || stream.kind == MediaTransport::kOther) continue;
+    if (current != nullptr && OffersTheSame(offer, *current, i)) continue;
     const std::vector<DeclaredStream> streams = Bundled(offer.description, nullptr, i);
     Flow flow;
     flow.streams = &streams;

@@ -51,7 +51,8 @@ class PinholePlan {
 
   // The offerer must be ready to receive once the offer is on its way (RFC 3264, 5.1): anybody
   // inside, or outside only the address the offer was sent to, may send to it. With `current`,
-  // the session in force: the address the answerer has media at now.
+  // the session in force: the address the answerer has media at now; a stream offered as it is in
+  // force changes nothing.
   void AddOffer(const MediaOffer& offer, const AgreedSession* current, PlanRank rank);
 
   // Both directions of every stream, RTP and RTCP, each from the other end's endpoint.

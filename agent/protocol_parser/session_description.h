@@ -29,6 +29,8 @@ struct MediaCodec {
   int payload_type = 0;
   std::string encoding;      // "PCMU/8000"; empty for a dynamic type without rtpmap
   uint32_t max_bitrate = 0;  // bit/s its a=fmtp allows (maxaveragebitrate); 0: it does not say
+
+  bool operator==(const MediaCodec&) const = default;
 };
 
 // What a description says about how much will come. 0: it does not say.
@@ -39,6 +41,8 @@ struct MediaBandwidth {
   uint32_t packet_rate = 0;   // a=maxprate (RFC 3890)
   uint32_t ptime_ms = 0;      // a=ptime: what is wished for (RFC 8866, 6.4)
   uint32_t max_ptime_ms = 0;  // a=maxptime
+
+  bool operator==(const MediaBandwidth&) const = default;
 };
 
 // One m= section.
@@ -70,6 +74,8 @@ struct MediaStream {
   bool receives() const {
     return direction == MediaDirection::kSendRecv || direction == MediaDirection::kRecvOnly;
   }
+
+  bool operator==(const MediaStream&) const = default;
 };
 
 struct SessionDescription {

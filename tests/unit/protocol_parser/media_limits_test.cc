@@ -73,8 +73,8 @@ TEST_F(MediaLimitsTest, OpusMayTakeWhatItAskedFor) {
   EXPECT_EQ(
       Of(Audio("96", {map, "a=fmtp:96 useinbandfec=1;maxaveragebitrate=24000"})).bytes.per_second,
       8750u);
-  EXPECT_EQ(Of(Audio("96", {map, "b=AS:40"})).bytes.per_second, 11250u);
-  EXPECT_EQ(Of(Audio("96", {map, "b=AS:40", "a=ptime:5"})).packets.per_second, 250u);
+  EXPECT_EQ(Of(Audio("96", {"b=AS:40", map})).bytes.per_second, 11250u);
+  EXPECT_EQ(Of(Audio("96", {"b=AS:40", map, "a=ptime:5"})).packets.per_second, 250u);
 }
 
 TEST_F(MediaLimitsTest, ADescriptionCannotLowerAFixedRate) {
@@ -101,9 +101,9 @@ TEST_F(MediaLimitsTest, UnknownCodecsSayTheirBandwidthOrGetTheDefault) {
   EXPECT_EQ(Of(Audio("96", {map})).bytes.per_second, 625000u) << "1.25 x 4 Mbit/s";
   EXPECT_EQ(Of(Audio("96", {map})).packets.per_second, 3125u);
   EXPECT_EQ(Of(Audio("96", {map})).max_length, 0) << "not checked";
-  EXPECT_EQ(Of(Audio("96", {map, "b=AS:512"})).bytes.per_second, 80000u);
-  EXPECT_EQ(Of(Audio("96", {map, "b=TIAS:512000", "a=maxprate:50.0"})).bytes.per_second, 82500u);
-  EXPECT_EQ(Of(Audio("96", {map, "b=AS:99999999"})).bytes.per_second, 2'500'000u)
+  EXPECT_EQ(Of(Audio("96", {"b=AS:512", map})).bytes.per_second, 80000u);
+  EXPECT_EQ(Of(Audio("96", {"b=TIAS:512000", map, "a=maxprate:50.0"})).bytes.per_second, 82500u);
+  EXPECT_EQ(Of(Audio("96", {"b=AS:99999999", map})).bytes.per_second, 2'500'000u)
       << "never above max_rate";
   EXPECT_EQ(Of(Audio("96")).bytes.per_second, 625000u) << "no rtpmap";
 }
@@ -148,8 +148,8 @@ TEST_F(MediaLimitsTest, ABundleIsOneFlow) {
                                                .Stream("audio", 4000, "RTP/AVP", "0")
                                                .Line("a=mid:a")
                                                .Stream("video", 4000, "RTP/AVP", "96")
-                                               .Line("a=mid:v")
-                                               .Line("b=AS:512"));
+                                               .Line("b=AS:512")
+                                               .Line("a=mid:v"));
   EXPECT_EQ(bundle.streams[0].bundle, 1);
   EXPECT_EQ(bundle.streams[1].bundle, 1);
   const DeclaredStream both[] = {{&bundle.streams[0], nullptr}, {&bundle.streams[1], nullptr}};
