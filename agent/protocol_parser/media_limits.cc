@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "agent/flow_monitor/codec_table.h"
 #include "agent/protocol_parser/sip_grammar.h"
@@ -10,21 +11,6 @@
 namespace stem {
 namespace {
 
-constexpr double kMicroseconds = 1e6;
-constexpr uint32_t kShortestPacket = 10'000;  // us, unless a=ptime is less
-constexpr uint32_t kLongestPacket = 200'000;  // us, unless a=maxptime is given: RFC 3551, 4.2
-constexpr uint32_t kUsualPacket = 20'000;     // us: RFC 3551, 4.2
-constexpr double kUdpHeader = 8;
-constexpr double kRtpHeader = 12;
-constexpr double kExtensions = 40;  // RTP header extensions (RFC 8285) and contributing sources
-constexpr double kSrtpTag = 20;     // AES-GCM's 16 (RFC 7714) and an MKI of 4
-constexpr double kLargestPacket = 1500;
-// Of codecs that only tell a bandwidth: packets this small on average, and no fewer than so many.
-constexpr double kUnknownPacket = 200;
-constexpr double kFewestUnknownPackets = 100;
-// T.38 (udptl): 33.6 kbit/s sent three more times, each 10 ms.
-constexpr double kFaxBytes = 16000;
-constexpr double kFaxPackets = 100;
 // A burst is never less than this: a sender that was held up catches up.
 constexpr double kFewestBurstPackets = 20;
 constexpr double kRtcpShare = 0.05;
@@ -35,119 +21,6 @@ constexpr double kLeastRtcpPackets = 10;
 constexpr double kCheckPackets = 50;
 constexpr double kCheckBytes = 160 * kCheckPackets;
 constexpr double kHandshakeBytes = 8000;
-
-// Per second, before the margin.
-struct Demand {
-  double bytes = 0;
-  double packets = 0;
-  double usual = 0;    // bytes of a usual packet
-  double largest = 0;  // bytes; 0 with `unbounded`
-  bool unbounded = false;
-};
-
-void TakeLarger(Demand& demand, const Demand& other) {
-  demand.bytes = std::max(demand.bytes, other.bytes);
-  demand.packets = std::max(demand.packets, other.packets);
-  demand.usual = std::max(demand.usual, other.usual);
-  demand.largest = std::max(demand.largest, other.largest);
-  demand.unbounded = demand.unbounded || other.unbounded;
-}
-
-void AddTo(Demand& demand, const Demand& other) {
-  demand.bytes += other.bytes;
-  demand.packets += other.packets;
-  demand.usual = std::max(demand.usual, other.usual);
-  demand.largest = std::max(demand.largest, other.largest);
-  demand.unbounded = demand.unbounded || other.unbounded;
-}
-
-double HeaderOf(const MediaStream& stream) {
-  const double ip = stream.rtp.address.is_v4() ? 20 : 40;
-  if (stream.kind != MediaTransport::kRtp) return ip + kUdpHeader;
-  return ip + kUdpHeader + kRtpHeader + (stream.secure() ? kSrtpTag : 0) +
-         (stream.extensions ? kExtensions : 0);
-}
-
-// What `receiver` says it takes, or the default.
-Demand UnknownDemand(const MediaPolicy& policy, const MediaStream& receiver) {
-  const MediaBandwidth& said = receiver.bandwidth;
-  double bytes = static_cast<double>(policy.unknown_rate) / 8;
-  double headers = 0;
-  if (said.application != 0) {
-    bytes = static_cast<double>(said.application) / 8;
-  } else if (said.independent != 0) {
-    bytes = static_cast<double>(said.independent) / 8;
-    headers = HeaderOf(receiver);
-  }
-  double packets = std::max(bytes / kUnknownPacket, kFewestUnknownPackets);
-  if (said.packet_rate != 0) packets = said.packet_rate;
-  return {bytes + packets * headers, packets, kLargestPacket, 0, true};
-}
-
-double PayloadBits(const Codec& codec, const MediaCodec& declared, const MediaStream& receiver) {
-  auto bits = static_cast<double>(codec.bits_per_second);
-  if (!codec.variable) return bits;
-  const MediaBandwidth& said = receiver.bandwidth;
-  for (const uint64_t bound :
-       {uint64_t{declared.max_bitrate}, said.application, said.independent}) {
-    if (bound != 0) bits = std::min(bits, static_cast<double>(bound));
-  }
-  return bits;
-}
-
-Demand KnownDemand(const Codec& codec, const MediaCodec& declared, const MediaStream& receiver) {
-  const MediaBandwidth& said = receiver.bandwidth;
-  const double header = HeaderOf(receiver);
-  const double byte_rate = PayloadBits(codec, declared, receiver) / 8 / kMicroseconds;
-  const uint32_t wish = said.ptime_ms * 1000;
-  const uint32_t shortest =
-      std::max(codec.frame_us, wish != 0 ? std::min(wish, kShortestPacket) : kShortestPacket);
-  const uint32_t usual = std::max({codec.frame_us, wish, kUsualPacket});
-  const uint32_t longest = std::max(
-      {codec.frame_us, wish, said.max_ptime_ms != 0 ? said.max_ptime_ms * 1000 : kLongestPacket});
-  Demand demand;
-  demand.packets = kMicroseconds / shortest;
-  demand.bytes = byte_rate * kMicroseconds + demand.packets * header;
-  demand.usual = byte_rate * usual + header;
-  // One packet may hold the codec's full rate, whatever it is on average.
-  demand.largest =
-      static_cast<double>(codec.bits_per_second) / 8 / kMicroseconds * longest + header;
-  return demand;
-}
-
-Demand RtpDemand(const MediaPolicy& policy, const DeclaredStream& stream) {
-  const MediaStream& receiver = *stream.receiver;
-  const bool told = !receiver.codecs.empty() || stream.sender == nullptr;
-  const MediaStream& declarer = told ? receiver : *stream.sender;
-  Demand main;
-  Demand beside;
-  uint64_t repeats = 0;
-  if (declarer.more_codecs || declarer.codecs.empty()) main = UnknownDemand(policy, receiver);
-  for (const MediaCodec& declared : declarer.codecs) {
-    const std::optional<Codec> codec = FindCodec(declared.encoding);
-    if (!codec) {
-      TakeLarger(main, UnknownDemand(policy, receiver));
-    } else if (codec->role == Codec::Role::kRepeats) {
-      repeats = std::max(repeats, codec->repeats);
-    } else {
-      TakeLarger(codec->role == Codec::Role::kMain ? main : beside,
-                 KnownDemand(*codec, declared, receiver));
-    }
-  }
-  const auto copies = static_cast<double>(repeats + 1);
-  AddTo(main, beside);
-  main.bytes *= copies;
-  main.packets *= copies;
-  main.usual = std::min(main.usual * copies, kLargestPacket);
-  main.largest *= copies;
-  return main;
-}
-
-Demand DatagramDemand(const MediaPolicy& policy, const MediaStream& receiver) {
-  if (!EqualsIgnoreCase(receiver.transport, "udptl")) return UnknownDemand(policy, receiver);
-  const double bytes = kFaxBytes + kFaxPackets * HeaderOf(receiver);
-  return {bytes, kFaxPackets, bytes / kFaxPackets, 0, true};
-}
 
 void AllowTypes(const DeclaredStream& stream, MediaLimits& limits) {
   const MediaStream& receiver = *stream.receiver;
@@ -168,8 +41,15 @@ void AllowTypes(const DeclaredStream& stream, MediaLimits& limits) {
   }
 }
 
+// RTX and FEC have sources of their own (RFC 4588, 4; RFC 8627); RED has not.
+bool IsStreamOfItsOwn(const MediaCodec& declared) {
+  const std::optional<Codec> codec = FindCodec(declared.encoding);
+  return codec && codec->role == Codec::Role::kRepeats && codec->repeats == 1;
+}
+
 bool HasManySources(const MediaStream& stream) {
-  return stream.many_sources || EqualsIgnoreCase(stream.media, "video");
+  return stream.many_sources || EqualsIgnoreCase(stream.media, "video") ||
+         std::any_of(stream.codecs.begin(), stream.codecs.end(), IsStreamOfItsOwn);
 }
 
 uint16_t ExtrasOf(const DeclaredStream& stream) {
@@ -186,13 +66,13 @@ uint16_t ExtrasOf(const DeclaredStream& stream) {
 uint64_t Whole(double value) { return static_cast<uint64_t>(std::ceil(value - 1e-6)); }
 
 // The 5 % of RFC 3550, 6.2, of media that sends `bytes` a second.
-Demand RtcpDemand(double bytes, double packets, uint64_t said_bits) {
-  Demand demand;
+MediaDemand RtcpDemand(double bytes, double packets, uint64_t said_bits) {
+  MediaDemand demand;
   demand.bytes =
       std::max({kLeastRtcpBytes, bytes * kRtcpShare, static_cast<double>(said_bits) / 8});
   demand.packets = std::max(kLeastRtcpPackets, packets * kRtcpShare);
   demand.usual = 200;
-  demand.largest = kLargestPacket;
+  demand.largest = kLargestFrame;
   return demand;
 }
 
@@ -201,12 +81,12 @@ Demand RtcpDemand(double bytes, double packets, uint64_t said_bits) {
 MediaLimits LimitsOf(const MediaPolicy& policy, stem_media media,
                      std::span<const DeclaredStream> streams) {
   MediaLimits limits;
-  Demand demand;
+  MediaDemand demand;
   unsigned extras = 0;
   uint64_t rtcp_bits = 0;
   for (const DeclaredStream& stream : streams) {
     const bool rtp = stream.receiver->kind == MediaTransport::kRtp;
-    AddTo(demand, rtp ? RtpDemand(policy, stream) : DatagramDemand(policy, *stream.receiver));
+    demand = demand + DemandOf(policy, stream);
     rtcp_bits += stream.receiver->bandwidth.rtcp;
     if (media == STEM_MEDIA_UDP) continue;
     extras |= ExtrasOf(stream);
@@ -214,11 +94,11 @@ MediaLimits LimitsOf(const MediaPolicy& policy, stem_media media,
   }
   if (media != STEM_MEDIA_UDP && streams.size() > 1) extras |= STEM_EXTRA_MANY_SSRCS;
   limits.extras = static_cast<uint16_t>(extras);
-  const Demand rtcp = RtcpDemand(demand.bytes, demand.packets, rtcp_bits);
+  const MediaDemand rtcp = RtcpDemand(demand.bytes, demand.packets, rtcp_bits);
   if (media == STEM_MEDIA_RTCP) demand = rtcp;
   // Told from media by its second byte only, so a largest packet is media's own.
   const double largest = demand.unbounded || media == STEM_MEDIA_RTCP ? 0 : demand.largest;
-  if (media == STEM_MEDIA_RTP_RTCP) AddTo(demand, rtcp);
+  if (media == STEM_MEDIA_RTP_RTCP) demand = demand + rtcp;
   if (extras & (STEM_EXTRA_STUN | STEM_EXTRA_DTLS)) {
     demand.bytes += kCheckBytes;
     demand.packets += kCheckPackets;
@@ -259,7 +139,7 @@ MediaLimits Either(const MediaLimits& a, const MediaLimits& b) {
 
 MediaLimits Lowered(MediaLimits limits, double share) {
   const uint64_t largest =
-      limits.max_length != 0 ? limits.max_length : static_cast<uint64_t>(kLargestPacket);
+      limits.max_length != 0 ? limits.max_length : static_cast<uint64_t>(kLargestFrame);
   const auto lower = [share](uint64_t value, uint64_t least) {
     return value == 0 ? 0 : std::max(Whole(static_cast<double>(value) * share), least);
   };

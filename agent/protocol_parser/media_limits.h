@@ -7,16 +7,10 @@
 
 #include "agent/dataplane/pinhole_table.h"
 #include "agent/protocol_parser/call_limits.h"
-#include "agent/protocol_parser/session_description.h"
+#include "agent/protocol_parser/media_demand.h"
 #include "bpf/stem_abi.h"
 
 namespace stem {
-
-// One direction of a stream: who receives and, unless only an offer is known, who sends.
-struct DeclaredStream {
-  const MediaStream* receiver = nullptr;
-  const MediaStream* sender = nullptr;  // may be null
-};
 
 // What may flow in one direction of `streams`, which share one pinhole (RFC 9143; most often it is
 // one stream alone) for `media`.

@@ -62,7 +62,7 @@ struct MediaStream {
   bool ice = false;           // a=ice-ufrag or a=candidate (RFC 8839)
   bool dtls = false;          // a=fingerprint or a=setup (RFC 8122, RFC 5763)
   bool extensions = false;    // a=extmap: RTP header extensions (RFC 8285)
-  bool many_sources = false;  // a=ssrc of several, a=ssrc-group, a=simulcast, a=rid, RTX
+  bool many_sources = false;  // a=ssrc of several, a=ssrc-group, a=simulcast or a=rid
   int bundle = 0;             // number of its a=group:BUNDLE (RFC 9143); 0: none
 
   bool secure() const { return transport.find("SAVP") != std::string::npos; }

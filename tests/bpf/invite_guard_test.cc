@@ -2,6 +2,8 @@
 // INVITE guard: SIP messages of a source, by class, before the agent sees them.
 #include <linux/bpf.h>
 
+#include "agent/dataplane/source_penalty.h"
+#include "common/clock.h"
 #include "tests/bpf/kernel_bench.h"
 
 namespace stem {
@@ -53,6 +55,22 @@ TEST_F(InviteGuardTest, EachClassHasItsOwnLimit) {
     EXPECT_EQ(CountRuns(10, Sip(start, from), "sip_to_agent"), limit) << start;
     EXPECT_EQ(Run(Sip(start, from)).reason, "sip_rate") << start;
   }
+}
+
+TEST_F(InviteGuardTest, TheAgentSeesWhoIsInPenalty) {
+  DataPlaneConfig config = Guarded();
+  config.invite_guard.answered = 2;
+  Start(config);
+  const auto in_penalty = [&](const char* address, uint64_t now_ns) {
+    return IsInPenalty(plane().sip_sources_fd(), *IpAddress::Parse(address), now_ns);
+  };
+  CountRuns(3, Sip("INVITE"), "sip_to_agent");
+  EXPECT_FALSE(in_penalty("192.0.2.10", MonotonicNanoseconds()));
+  EXPECT_EQ(Run(Sip("INVITE")).reason, "sip_rate_to_agent");
+  const uint64_t now_ns = MonotonicNanoseconds();
+  EXPECT_TRUE(in_penalty("192.0.2.10", now_ns));
+  EXPECT_FALSE(in_penalty("192.0.2.11", now_ns));
+  EXPECT_FALSE(in_penalty("192.0.2.10", now_ns + 2 * std::chrono::nanoseconds(kLong).count()));
 }
 
 TEST_F(InviteGuardTest, InThePenaltyEverythingOfTheSourceDies) {

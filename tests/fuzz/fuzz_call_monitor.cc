@@ -95,6 +95,13 @@ class Script {
       case 'P':
         for (auto& [key, pinhole] : pinholes_.open) pinhole.use.last_seen_ns = now_ns_;
         return;
+      case 'X':
+        for (auto& [key, pinhole] : pinholes_.open) {
+          pinhole.use.too_fast += 1000;
+          pinhole.use.latched = outside_;
+          if (!text.empty()) pinhole.use.latched->port = static_cast<uint16_t>(text[0] << 8);
+        }
+        return;
       case 'Z':
         Start();
         MUST_HOLD(monitor_->Adopt().ok());

@@ -139,6 +139,8 @@ TEST_F(MediaLimitsTest, ExtrasAreNegotiated) {
   EXPECT_EQ(Of(both, Audio("0")).extras, 0) << "the other end has neither";
   EXPECT_EQ(Of(both, Audio("0", {ice})).extras, STEM_EXTRA_STUN);
   EXPECT_EQ(Of(Audio("0", {"a=ssrc:1 cname:a", "a=ssrc:1 msid:b"})).extras, 0);
+  EXPECT_EQ(Of(Audio("0 96", {"a=rtpmap:96 red/8000"})).extras, 0);
+  EXPECT_EQ(Of(Audio("0 96", {"a=rtpmap:96 rtx/8000"})).extras, STEM_EXTRA_MANY_SSRCS);
   EXPECT_EQ(Of(Audio("0", {"a=ssrc:1 cname:a", "a=ssrc:2 cname:a"})).extras, STEM_EXTRA_MANY_SSRCS);
 }
 
