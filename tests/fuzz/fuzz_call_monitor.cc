@@ -44,6 +44,8 @@ class Script {
     config_.limits.ended_calls = 4;
     config_.limits.ladder_steps = 8;
     config_.limits.dialogs_per_call = 4;
+    config_.media_peer = MediaPeer::kLatch;
+    config_.media.reaction = MediaReaction::kLower;
     pinholes_.capacity = kMostPinholes;
     Start();
   }
