@@ -72,7 +72,8 @@ std::string TablesTable(const v1::AgentStatus& status, const Screen& screen) {
                {"USED", Align::kRight},
                {"LIMIT", Align::kRight},
                {"HIGH WATER", Align::kRight},
-               {"REFUSED", Align::kRight}});
+               {"REFUSED", Align::kRight},
+               {"KIB", Align::kRight}});
   for (const v1::TableUse& use : status.tables()) {
     const double share = Share(use);
     const Paint paint = use.forgets_oldest()    ? Paint::kPlain
@@ -85,9 +86,22 @@ std::string TablesTable(const v1::AgentStatus& status, const Screen& screen) {
                   {Counted(use.used())},
                   {Counted(use.limit())},
                   {Counted(use.high_water())},
-                  {Counted(use.refused()), use.refused() > 0 ? Paint::kRed : Paint::kPlain}});
+                  {Counted(use.refused()), use.refused() > 0 ? Paint::kRed : Paint::kPlain},
+                  {use.memory_kib() == 0 ? "-" : Counted(use.memory_kib())}});
   }
   return table.empty() ? std::string() : "\n" + table.Render(screen);
+}
+
+std::string ModulesLine(const v1::AgentStatus& status, const Screen& screen) {
+  std::string out;
+  for (const v1::Module& module : status.modules()) {
+    const Paint paint = module.mode() == "on"        ? Paint::kGreen
+                        : module.mode() == "observe" ? Paint::kYellow
+                                                     : Paint::kRed;
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", screen.Safe(module.name()),
+                       screen.Painted(paint, screen.Safe(module.mode())));
+  }
+  return out.empty() ? "unknown" : out;
 }
 
 std::string DelayTable(const v1::AgentStatus& status, const Screen& screen) {
@@ -165,6 +179,7 @@ std::string RenderAgentStatus(const v1::AgentStatus& status, const Viewpoint& vi
                           screen.Safe(status.version()))},
        {"security manager", fmt::format("{}  {}", screen.Safe(status.sm_address()), connection)},
        {"policy version", policy},
+       {"modules", ModulesLine(status, screen)},
        {"adopted calls", Counted(status.adopted_calls())},
        {"pinned in", screen.Safe(status.pin_directory())}},
       screen);

@@ -58,8 +58,8 @@ grpc::Status ControlService::GetCounters(grpc::ServerContext* context,
 
 grpc::Status ControlService::ListRules(grpc::ServerContext* context, const v1::ListRulesRequest*,
                                        v1::ListRulesResponse* response) {
-  return Answer<v1::ListRulesResponse>(
-      *context, [](ControlSource& source) { return source.Rules(); }, response);
+  return rendezvous_.Answer<v1::ListRulesResponse>(
+      *context, [source = source_] { return source->Rules(); }, response);
 }
 
 grpc::Status ControlService::ReloadRules(grpc::ServerContext*, const v1::ReloadRulesRequest*,
