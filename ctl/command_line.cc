@@ -66,6 +66,7 @@ ExitCode RunCommandLine(int argc, const char* const* argv) {
   AddModuleCommands(app, &chosen);
   AddBlockCommands(app, &chosen);
   AddSimulateCommand(app, &chosen);
+  AddDoctorCommand(app, &chosen);
   AddUserCommands(app, &chosen);
   AddSpamCommands(app, &chosen);
   AddSmCommands(app, &chosen);

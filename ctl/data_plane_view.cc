@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/data_plane_view.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <tuple>
+#include <utility>
+#include <vector>
 
+#include "absl/strings/str_join.h"
 #include "ctl/quantities.h"
 #include "ctl/table.h"
 #include "fmt/format.h"
@@ -22,10 +26,10 @@ Paint PaintOfVerdict(const std::string& verdict) {
   return verdict == "dropped" ? Paint::kRed : Paint::kGreen;
 }
 
-// Where the packet goes, or what it is for, and what observing modules had against it.
-std::string Remarks(const v1::Simulation& simulation, const Screen& screen) {
-  std::string out;
-  const auto add = [&](const std::string& remark) { out += (out.empty() ? "" : "; ") + remark; };
+// Where the packet goes, what it is for, and what observing modules had against it.
+std::vector<std::string> Remarks(const v1::Simulation& simulation) {
+  std::vector<std::string> out;
+  const auto add = [&](std::string remark) { out.push_back(std::move(remark)); };
   if (!simulation.out_interface().empty()) {
     add(fmt::format("to {} by {}", simulation.out_interface(), simulation.next_hop()));
   }
@@ -37,8 +41,7 @@ std::string Remarks(const v1::Simulation& simulation, const Screen& screen) {
   for (const v1::Observed& observed : simulation.observed()) {
     add(fmt::format("{} observes: {}", observed.module(), observed.reason()));
   }
-  if (out.empty()) out = simulation.meaning();
-  return screen.Safe(out);
+  return out;
 }
 
 std::string Summary(const v1::SimulateResponse& simulations, const Screen& screen) {
@@ -110,7 +113,10 @@ std::string RenderSimulations(const v1::SimulateResponse& simulations, const Vie
                {"REASON"},
                {"MODULE"},
                {"RULE"},
-               {"", Align::kLeft, /*may_shrink=*/true}});
+               {"WHY", Align::kLeft, /*may_shrink=*/true}});
+  // One packet has the screen for itself.
+  const bool alone = simulations.simulations_size() == 1;
+  std::string below;
   for (const v1::Simulation& one : simulations.simulations()) {
     if (!one.error().empty()) {
       table.AddRow({{screen.Safe(one.packet())},
@@ -121,15 +127,44 @@ std::string RenderSimulations(const v1::SimulateResponse& simulations, const Vie
                     {screen.Safe(one.error())}});
       continue;
     }
+    const std::vector<std::string> remarks = Remarks(one);
+    if (alone) {
+      for (const std::string& remark : remarks) below += "  " + screen.Safe(remark) + "\n";
+    }
+    const std::string beside =
+        alone || remarks.empty() ? one.meaning() : absl::StrJoin(remarks, "; ");
     table.AddRow({{screen.Safe(one.packet())},
                   {screen.Safe(one.verdict()), PaintOfVerdict(one.verdict())},
                   {screen.Safe(one.reason())},
                   {screen.Safe(one.module())},
                   {one.rule().empty() ? "-" : screen.Safe(one.rule())},
-                  {Remarks(one, screen), Paint::kDim}});
+                  {screen.Safe(beside), Paint::kDim}});
   }
-  std::string out = table.Render(screen);
-  if (simulations.simulations_size() > 1) out += "\n" + Summary(simulations, screen);
+  return table.Render(screen) + below + (alone ? "" : "\n" + Summary(simulations, screen));
+}
+
+std::string RenderFindings(const v1::Findings& findings, const Viewpoint& view) {
+  const Screen& screen = view.screen;
+  size_t widest = 0;
+  for (const v1::Finding& one : findings.findings()) {
+    widest = std::max(widest, Columns(one.check()));
+  }
+  std::string out;
+  for (const v1::Finding& one : findings.findings()) {
+    const bool good = one.mark() == "ok";
+    const bool wrong = one.mark() == "wrong";
+    const std::string_view mark = good    ? screen.Pick("✓", "ok")
+                                  : wrong ? screen.Pick("✗", "xx")
+                                          : screen.Pick("!", "! ");
+    const Paint paint = good ? Paint::kGreen : wrong ? Paint::kRed : Paint::kYellow;
+    out += fmt::format("{} {}  {}\n", screen.Painted(paint, mark),
+                       Padded(screen.Safe(one.check()), widest, Align::kLeft),
+                       screen.Safe(one.found()));
+    if (!one.mend().empty()) {
+      out += fmt::format("{}  {}\n", std::string(widest + Columns(mark) + 1, ' '),
+                         screen.Painted(Paint::kCyan, screen.Safe(one.mend())));
+    }
+  }
   return out;
 }
 

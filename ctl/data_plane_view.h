@@ -18,4 +18,7 @@ std::string RenderBlocks(const v1::ListBlocksResponse& blocks, const Viewpoint& 
 // One line for each packet; more than one are also summed up by reason.
 std::string RenderSimulations(const v1::SimulateResponse& simulations, const Viewpoint& view);
 
+// One line for each check, and below it the command that mends what is not as it should be.
+std::string RenderFindings(const v1::Findings& findings, const Viewpoint& view);
+
 }  // namespace stem::ctl
