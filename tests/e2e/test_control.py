@@ -192,6 +192,15 @@ def test_simulate_other_packets(firewall):
         assert done.returncode == 2 and done.stderr, wrong
 
 
+@pytest.mark.agent(
+    rules=[{"name": "no-nine", "action": "deny", "from": "outside", "source": "203.0.113.9"}]
+)
+def test_simulate_names_the_rule(firewall):
+    (answer,) = simulate(firewall, "--from", "outside", "icmp", "203.0.113.9", topology.ALICE.v4)
+    assert (answer["reason"], answer["module"]) == ("rule_denied", "pattern_matcher")
+    assert answer["rule"] == "no-nine"
+
+
 def test_simulate_a_capture(firewall, captures, rtp):
     attacker = rtp(topology.ATTACKER, 5555)
     attacker.send((topology.ALICE.v4, 30000), count=7)
