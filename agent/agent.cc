@@ -57,6 +57,7 @@ absl::Status Agent::OpenKernel() {
   ASSIGN_OR_RETURN(plane_, DataPlane::Open(plane));
   ASSIGN_OR_RETURN(const RuleSlots slots, ReadRuleSlots(plane_->rule_slots_fd()));
   rules_.Replace(std::move(prepared.rules), slots);
+  in_force_.emplace(&*plane_, std::move(plane));
   for (const InterfaceState& interface : plane_->interfaces()) {
     spdlog::info("{} is {}: XDP {} ({}), {} RX queues", interface.name,
                  interface.side == STEM_SIDE_OUTSIDE ? "outside" : "inside",
@@ -65,6 +66,7 @@ absl::Status Agent::OpenKernel() {
   }
   pinholes_.emplace(plane_->pinholes_fd());
   calls_.emplace(plane_->calls_fd());
+  RETURN_IF_ERROR(ShowTables());
   ASSIGN_OR_RETURN(
       path_, PacketPath::Open(*plane_, {config_.tun, config_.frames_per_queue, config_.reassembly,
                                         config_.calls.signalling_ports}));
@@ -75,9 +77,8 @@ absl::StatusOr<RuleReload> Agent::ReloadRules() {
   const std::lock_guard one_at_a_time(reload_);
   ASSIGN_OR_RETURN(const AgentConfig read, LoadAgentConfig(config_path_));
   ASSIGN_OR_RETURN(PreparedRules prepared, PrepareRules(read.rules));
-  DataPlaneConfig plane = config_.data_plane;
-  plane.rules = std::move(prepared.compiled);
-  RETURN_IF_ERROR(plane_->Reload(plane));
+  RETURN_IF_ERROR(in_force_->Change(
+      [&](DataPlaneConfig& plane) { plane.rules = std::move(prepared.compiled); }));
   ASSIGN_OR_RETURN(const RuleSlots slots, ReadRuleSlots(plane_->rule_slots_fd()));
   RuleReload done{prepared.rules.size(), std::move(prepared.warnings)};
   loop_->Complete([this, rules = std::move(prepared.rules), slots]() mutable {
@@ -101,6 +102,21 @@ void Agent::ReloadRulesAside() {
   });
 }
 
+absl::Status Agent::ShowTables() {
+  ASSIGN_OR_RETURN(KernelTables tables,
+                   KernelTables::Open(DataPlane::PinDirectory(config_.data_plane.name)));
+  RETURN_IF_ERROR(tables.Measure());
+  for (const KernelTableUse& use : tables.uses()) {
+    spdlog::info("table {}: {} of {} in use, {} KiB; when full it {}", use.name, use.used,
+                 use.limit, use.memory_kib,
+                 use.forgets_oldest ? "forgets the oldest" : "refuses the newcomer");
+  }
+  data_plane_view_.emplace(
+      DataPlaneViewParts{*in_force_, *plane_, *pinholes_, rules_, config_.data_plane.modules},
+      std::move(tables));
+  return absl::OkStatus();
+}
+
 absl::Status Agent::StartJudgement() {
   EventLoop* loop = loop_.get();
   const SecurityManagerConfig& sm = config_.security_manager;
@@ -115,7 +131,7 @@ absl::Status Agent::StartJudgement() {
                                                loop->Complete(std::move(closure));
                                              }}));
   view_.emplace(ControlViewParts{config_, *plane_, *pinholes_, *path_, *security_manager_, rules_,
-                                 [this] { return ReloadRules(); }});
+                                 [this] { return ReloadRules(); }, *data_plane_view_});
   CallMonitorPorts ports{*path_, *pinholes_, *calls_, *security_manager_, MonotonicNanoseconds,
                          &*view_, &rules_};
   if (config_.data_plane.invite_guard.answered > 0) {
@@ -132,10 +148,10 @@ absl::Status Agent::StartJudgement() {
   view_->ShowCalls(monitor_.get());
   ApplicationGatewayOptions gateway;
   gateway.socket_path = config_.control_socket;
-  ASSIGN_OR_RETURN(
-      gateway_, ApplicationGateway::Start(gateway, &*view_, [loop](std::function<void()> closure) {
-        return loop->Post(std::move(closure));
-      }));
+  ASSIGN_OR_RETURN(gateway_, ApplicationGateway::Start(gateway, {&*view_, &*data_plane_view_},
+                                                       [loop](std::function<void()> closure) {
+                                                         return loop->Post(std::move(closure));
+                                                       }));
   view_->TellMonitors(&gateway_->events());
 
   ASSIGN_OR_RETURN(drops_, DropEvents::Open(plane_->events_fd(), [this](const stem_event& event) {
@@ -151,6 +167,7 @@ absl::Status Agent::StartJudgement() {
   return loop->Every(kTick, [this] {
     monitor_->Tick();
     path_->Tick(MonotonicNanoseconds());
+    data_plane_view_->Tick(MonotonicNanoseconds());
   });
 }
 

@@ -14,6 +14,8 @@
 #include "agent/application_gateway/application_gateway.h"
 #include "agent/config.h"
 #include "agent/control_view.h"
+#include "agent/data_plane_in_force.h"
+#include "agent/data_plane_view.h"
 #include "agent/dataplane/data_plane.h"
 #include "agent/dataplane/drop_events.h"
 #include "agent/dataplane/kernel_call_store.h"
@@ -46,6 +48,7 @@ class Agent {
   // the old set stays. What depends on them follows on the signalling thread.
   absl::StatusOr<RuleReload> ReloadRules();
   void ReloadRulesAside();
+  absl::Status ShowTables();
   absl::Status StartJudgement();
   absl::Status WatchSignals();
 
@@ -57,10 +60,12 @@ class Agent {
   std::optional<DataPlane> plane_;
   ActiveRules rules_;
   std::mutex reload_;
+  std::optional<DataPlaneInForce> in_force_;
   std::optional<KernelPinholeTable> pinholes_;
   std::optional<KernelCallStore> calls_;
   std::unique_ptr<PacketPath> path_;
   std::unique_ptr<SecurityManager> security_manager_;
+  std::optional<DataPlaneView> data_plane_view_;
   std::optional<ControlView> view_;
   std::unique_ptr<CallMonitor> monitor_;
   std::unique_ptr<DropEvents> drops_;

@@ -7,6 +7,7 @@
 #include <bit>
 #include <set>
 
+#include "agent/data_plane_settings.h"
 #include "agent/media_config.h"
 #include "agent/pattern_matcher/rule_reader.h"
 #include "common/config/document.h"
@@ -159,6 +160,7 @@ absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& path) {
   ReadMedia(root.Section("media"), config.calls);
   ReadCalls(root.Section("calls"), config.calls);
   ReadLimits(root.Section("limits"), config);
+  ReadDataPlaneSettings(root, config.data_plane);
   config.control_socket = config.RunDirectory() + "/agent.sock";
   root.Section("control").Optional("socket", config.control_socket, FilePath{});
   root.Optional("on_exit", config.on_exit,

@@ -56,6 +56,14 @@ std::string CarriedText(uint8_t protocol) {
   return name == fmt::format("{}", protocol) ? "protocol " + name : name;
 }
 
+// Most events are drops; a module in observe also tells what else it would have done.
+const char* EventVerdict(const stem_event& event) {
+  if (event.observed == 0) return "dropped";
+  if (event.reason == STEM_REASON_media_relayed) return "would be relayed";
+  if (event.reason == STEM_REASON_sip_rate_to_agent) return "would be answered";
+  return "would be dropped";
+}
+
 }  // namespace
 
 std::string CallIdText(uint64_t id) { return fmt::format("{:016x}", id); }
@@ -170,8 +178,11 @@ v1::Event ToEvent(const stem_event& drop, const std::string& rule) {
   const Endpoint destination{IpAddress::FromV6(drop.destination), drop.destination_port};
   out.set_what(fmt::format("{} {} > {}, {} bytes", CarriedText(drop.protocol), source.ToString(),
                            destination.ToString(), drop.length));
-  out.set_verdict("dropped");
-  out.set_why(std::string(DescribeReason(drop.reason).name));
+  const ReasonInfo reason = DescribeReason(drop.reason);
+  out.set_verdict(EventVerdict(drop));
+  out.set_observed(drop.observed != 0);
+  out.set_why(std::string(reason.name));
+  out.set_module(std::string(ModuleName(reason.module)));
   if (!rule.empty()) out.set_why(fmt::format("{} (rule {})", out.why(), rule));
   out.set_lost(drop.suppressed);
   return out;

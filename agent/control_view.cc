@@ -38,9 +38,9 @@ void AddDelay(v1::AgentStatus& status, const char* name, const DelayHistogram& h
   delay->set_max_us(static_cast<double>(histogram.max()) / kNsPerUs);
 }
 
-void AddCounter(v1::GetCountersResponse& out, std::string_view name, stem_side side,
-                std::pair<uint64_t, uint64_t> packets_and_bytes, bool drop,
-                std::string_view meaning) {
+v1::Counter* AddCounter(v1::GetCountersResponse& out, std::string_view name, stem_side side,
+                        std::pair<uint64_t, uint64_t> packets_and_bytes, bool drop,
+                        std::string_view meaning) {
   v1::Counter* counter = out.add_counters();
   counter->set_name(std::string(name));
   counter->set_side(ToMessage(side));
@@ -48,6 +48,7 @@ void AddCounter(v1::GetCountersResponse& out, std::string_view name, stem_side s
   counter->set_bytes(packets_and_bytes.second);
   counter->set_drop(drop);
   counter->set_meaning(std::string(meaning));
+  return counter;
 }
 
 }  // namespace
@@ -77,6 +78,7 @@ absl::StatusOr<v1::AgentStatus> ControlView::Status() {
   out.set_policy_version(sm.policy_version);
   out.set_pin_directory(DataPlane::PinDirectory(config.data_plane.name));
   AddTables(out);
+  parts_.data_plane.Describe(out);
   AddDelay(out, "without SM decision", delay_not_asked_);
   AddDelay(out, "with SM decision", delay_asked_);
   if (monitor_ != nullptr) {
@@ -156,10 +158,16 @@ absl::StatusOr<v1::GetCountersResponse> ControlView::Counters() {
   v1::GetCountersResponse out;
   ASSIGN_OR_RETURN(const std::vector<CounterValue> kernel,
                    ReadCounters(parts_.plane.counters_fd()));
-  for (const CounterValue& value : kernel) {
+  // In the same order.
+  ASSIGN_OR_RETURN(const std::vector<CounterValue> observed,
+                   ReadCounters(parts_.plane.observed_fd()));
+  for (size_t i = 0; i < kernel.size(); ++i) {
+    const CounterValue& value = kernel[i];
     const ReasonInfo reason = DescribeReason(value.reason);
-    AddCounter(out, reason.name, value.side, {value.packets, value.bytes}, reason.is_drop,
-               reason.meaning);
+    v1::Counter* counter = AddCounter(out, reason.name, value.side, {value.packets, value.bytes},
+                                      reason.is_drop, reason.meaning);
+    counter->set_module(std::string(ModuleName(reason.module)));
+    counter->set_observed(observed[i].packets);
   }
   const PacketPathCounters& path = parts_.path.counters();
   ASSIGN_OR_RETURN(const PacketSocketStatistics sockets, parts_.path.SocketStatistics());
@@ -237,7 +245,11 @@ void ControlView::Observe(const SipVerdict& verdict) {
 
 void ControlView::Observe(const stem_event& event) {
   if (hub_ == nullptr || !hub_->listened()) return;
-  hub_->Publish(ToEvent(event, parts_.rules.NameOf(event.rule)));
+  v1::Event told = ToEvent(event, parts_.rules.NameOf(event.rule));
+  for (const InterfaceState& interface : parts_.plane.interfaces()) {
+    if (interface.side == event.side) told.set_interface(interface.name);
+  }
+  hub_->Publish(told);
 }
 
 void ControlView::ObserveRuleReload(size_t rules, uint64_t pinholes_denied) {

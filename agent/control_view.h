@@ -11,6 +11,7 @@
 #include "agent/application_gateway/control_source.h"
 #include "agent/application_gateway/event_hub.h"
 #include "agent/config.h"
+#include "agent/data_plane_view.h"
 #include "agent/dataplane/data_plane.h"
 #include "agent/dataplane/pinhole_table.h"
 #include "agent/delay_histogram.h"
@@ -35,6 +36,7 @@ struct ControlViewParts {
   const SecurityManager& security_manager;
   const ActiveRules& rules;
   std::function<absl::StatusOr<RuleReload>()> reload_rules;  // any thread
+  DataPlaneView& data_plane;
 };
 
 // Signalling thread only. Also the observer of verdicts: it measures delays and tells monitors.

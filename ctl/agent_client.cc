@@ -101,8 +101,10 @@ AgentClient::AgentClient(std::string socket, std::chrono::milliseconds timeout)
   arguments.SetMaxReceiveMessageSize(-1);  // thousands of rules; the peer is our own agent
   arguments.SetMaxReceiveMessageSize(kLargestAnswer);
   // The socket's mode is the guard, see agent/application_gateway/application_gateway.cc.
-  stub_ = v1::Control::NewStub(
-      grpc::CreateCustomChannel("unix:" + socket_, grpc::InsecureChannelCredentials(), arguments));
+  const std::shared_ptr<grpc::Channel> channel =
+      grpc::CreateCustomChannel("unix:" + socket_, grpc::InsecureChannelCredentials(), arguments);
+  stub_ = v1::Control::NewStub(channel);
+  data_plane_ = v1::DataPlane::NewStub(channel);
 }
 
 absl::StatusOr<AgentClient> AgentClient::Connect(const std::string& socket,

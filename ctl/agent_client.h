@@ -9,6 +9,7 @@
 #include "absl/status/statusor.h"
 #include "ctl/exit_code.h"
 #include "stem/v1/control.grpc.pb.h"
+#include "stem/v1/dataplane.grpc.pb.h"
 
 namespace stem::ctl {
 
@@ -29,6 +30,7 @@ absl::StatusOr<std::string> AgentSocket(const AgentChoice& choice,
 class AgentClient {
  public:
   using Stub = v1::Control::StubInterface;
+  using DataPlaneStub = v1::DataPlane::StubInterface;
 
   // UNAVAILABLE, with what to do about it, when nobody answers on the socket. `timeout` is the
   // deadline of each question.
@@ -39,12 +41,13 @@ class AgentClient {
   absl::StatusOr<Response> Ask(grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&,
                                                             Response*),
                                const Request& request) {
-    grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + timeout_);
-    Response response;
-    const grpc::Status status = (stub_.get()->*method)(&context, request, &response);
-    if (!status.ok()) return Explain(status);
-    return response;
+    return AskOn(*stub_, method, request);
+  }
+  template <typename Request, typename Response>
+  absl::StatusOr<Response> Ask(grpc::Status (DataPlaneStub::*method)(grpc::ClientContext*,
+                                                                     const Request&, Response*),
+                               const Request& request) {
+    return AskOn(*data_plane_, method, request);
   }
 
   Stub& stub() { return *stub_; }
@@ -55,9 +58,23 @@ class AgentClient {
  private:
   AgentClient(std::string socket, std::chrono::milliseconds timeout);
 
+  template <typename Service, typename Request, typename Response>
+  absl::StatusOr<Response> AskOn(Service& service,
+                                 grpc::Status (Service::*method)(grpc::ClientContext*,
+                                                                 const Request&, Response*),
+                                 const Request& request) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + timeout_);
+    Response response;
+    const grpc::Status status = (service.*method)(&context, request, &response);
+    if (!status.ok()) return Explain(status);
+    return response;
+  }
+
   std::string socket_;
   std::chrono::milliseconds timeout_;
   std::unique_ptr<Stub> stub_;
+  std::unique_ptr<DataPlaneStub> data_plane_;
 };
 
 }  // namespace stem::ctl

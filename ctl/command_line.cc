@@ -63,6 +63,10 @@ ExitCode RunCommandLine(int argc, const char* const* argv) {
   AddCountersCommand(app, &chosen);
   AddMonitorCommand(app, &chosen);
   AddRulesCommand(app, &chosen);
+  AddModuleCommands(app, &chosen);
+  AddBlockCommands(app, &chosen);
+  AddSimulateCommand(app, &chosen);
+  AddDoctorCommand(app, &chosen);
   AddUserCommands(app, &chosen);
   AddSpamCommands(app, &chosen);
   AddSmCommands(app, &chosen);

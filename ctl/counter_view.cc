@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ctl/counter_view.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
 #include <utility>
@@ -34,20 +35,26 @@ std::string PerSecond(double rate) {
 std::string RenderCounters(const v1::GetCountersResponse& counters, ZeroRows zeros,
                            const Viewpoint& view) {
   const Screen& screen = view.screen;
-  Table table({{"REASON"},
-               {"SIDE"},
-               {"PACKETS", Align::kRight},
-               {"BYTES", Align::kRight},
-               {"MEANING", Align::kLeft, /*may_shrink=*/true}});
-  for (const v1::Counter& counter : counters.counters()) {
-    const bool moved = counter.packets() > 0;
+  const auto& all = counters.counters();
+  // Only where a module in observe had something to say.
+  const bool observed =
+      std::any_of(all.begin(), all.end(), [](const v1::Counter& c) { return c.observed() > 0; });
+  std::vector<Column> columns = {
+      {"REASON"}, {"SIDE"}, {"PACKETS", Align::kRight}, {"BYTES", Align::kRight}};
+  if (observed) columns.push_back({"OBSERVED", Align::kRight});
+  columns.push_back({"MEANING", Align::kLeft, /*may_shrink=*/true});
+  Table table(std::move(columns));
+  for (const v1::Counter& counter : all) {
+    const bool moved = counter.packets() > 0 || counter.observed() > 0;
     if (!moved && zeros == ZeroRows::kHidden) continue;
     const Paint paint = PaintOf(counter, moved);
-    table.AddRow({{screen.Safe(counter.name()), paint},
-                  {SideOf(counter), paint},
-                  {Counted(counter.packets()), paint},
-                  {Counted(counter.bytes()), paint},
-                  {screen.Safe(counter.meaning()), Paint::kDim}});
+    std::vector<Cell> row = {{screen.Safe(counter.name()), paint},
+                             {SideOf(counter), paint},
+                             {Counted(counter.packets()), paint},
+                             {Counted(counter.bytes()), paint}};
+    if (observed) row.push_back({Counted(counter.observed()), Paint::kYellow});
+    row.push_back({screen.Safe(counter.meaning()), Paint::kDim});
+    table.AddRow(std::move(row));
   }
   return table.empty() ? "nothing counted yet\n" : table.Render(screen);
 }

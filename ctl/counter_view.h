@@ -12,7 +12,8 @@ namespace stem::ctl {
 
 enum class ZeroRows { kHidden, kShown };
 
-// Reason x side, or "nothing counted yet".
+// Reason x side, or "nothing counted yet". What modules in observe would have dropped has a column
+// where there was any.
 std::string RenderCounters(const v1::GetCountersResponse& counters, ZeroRows zeros,
                            const Viewpoint& view);
 

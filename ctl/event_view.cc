@@ -7,13 +7,13 @@
 namespace stem::ctl {
 namespace {
 
-constexpr size_t kVerdictColumns = 12;  // "answered 403"
+constexpr size_t kVerdictColumns = 16;  // "would be dropped"
 constexpr size_t kSideColumns = 7;      // "outside"
 constexpr size_t kWhatColumns = 44;
 
 Paint PaintOfVerdict(const std::string& verdict) {
   if (verdict == "forwarded") return Paint::kGreen;
-  if (verdict == "held") return Paint::kYellow;
+  if (verdict == "held" || verdict.starts_with("would be")) return Paint::kYellow;
   if (verdict == "dropped") return Paint::kRed;
   if (verdict.starts_with("answered")) return Paint::kCyan;
   return Paint::kPlain;

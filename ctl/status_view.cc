@@ -66,28 +66,49 @@ std::string InterfaceTable(const v1::AgentStatus& status, const Screen& screen) 
 }
 
 std::string TablesTable(const v1::AgentStatus& status, const Screen& screen) {
-  Table table({{"TABLE"},
-               {"IN USE"},
-               {"", Align::kRight},
-               {"USED", Align::kRight},
-               {"LIMIT", Align::kRight},
-               {"HIGH WATER", Align::kRight},
-               {"REFUSED", Align::kRight}});
+  // What is in the kernel tells its memory.
+  const auto& uses = status.tables();
+  const bool memory = std::any_of(uses.begin(), uses.end(),
+                                  [](const v1::TableUse& use) { return use.memory_kib() > 0; });
+  std::vector<Column> columns = {{"TABLE"},
+                                 {"IN USE"},
+                                 {"", Align::kRight},
+                                 {"USED", Align::kRight},
+                                 {"LIMIT", Align::kRight},
+                                 {"HIGH WATER", Align::kRight},
+                                 {"REFUSED", Align::kRight}};
+  if (memory) columns.push_back({"KIB", Align::kRight});
+  Table table(std::move(columns));
   for (const v1::TableUse& use : status.tables()) {
     const double share = Share(use);
     const Paint paint = use.forgets_oldest()    ? Paint::kPlain
                         : share >= kNearlyFull  ? Paint::kRed
                         : share >= kGettingFull ? Paint::kYellow
                                                 : Paint::kGreen;
-    table.AddRow({{screen.Safe(use.name())},
-                  {Bar(share, screen), paint},
-                  {Percent(share), paint},
-                  {Counted(use.used())},
-                  {Counted(use.limit())},
-                  {Counted(use.high_water())},
-                  {Counted(use.refused()), use.refused() > 0 ? Paint::kRed : Paint::kPlain}});
+    std::vector<Cell> row = {
+        {screen.Safe(use.name())},
+        {Bar(share, screen), paint},
+        {Percent(share), paint},
+        {Counted(use.used())},
+        {Counted(use.limit())},
+        {Counted(use.high_water())},
+        {Counted(use.refused()), use.refused() > 0 ? Paint::kRed : Paint::kPlain}};
+    if (memory) row.push_back({use.memory_kib() == 0 ? "-" : Counted(use.memory_kib())});
+    table.AddRow(std::move(row));
   }
   return table.empty() ? std::string() : "\n" + table.Render(screen);
+}
+
+std::string ModulesLine(const v1::AgentStatus& status, const Screen& screen) {
+  std::string out;
+  for (const v1::Module& module : status.modules()) {
+    const Paint paint = module.mode() == "on"        ? Paint::kGreen
+                        : module.mode() == "observe" ? Paint::kYellow
+                                                     : Paint::kRed;
+    out += fmt::format("{}{} {}", out.empty() ? "" : ", ", screen.Safe(module.name()),
+                       screen.Painted(paint, screen.Safe(module.mode())));
+  }
+  return out;
 }
 
 std::string DelayTable(const v1::AgentStatus& status, const Screen& screen) {
@@ -159,15 +180,16 @@ std::string RenderAgentStatus(const v1::AgentStatus& status, const Viewpoint& vi
                                                     screen.Safe(status.sm_down())));
   const std::string policy =
       status.policy_version().empty() ? "none yet" : screen.Safe(status.policy_version());
-  out += Facts(
-      {{"up", fmt::format("{}, process {}, version {}",
-                          Lasting(view.now_unix_ms - status.started_unix_ms()), status.pid(),
-                          screen.Safe(status.version()))},
-       {"security manager", fmt::format("{}  {}", screen.Safe(status.sm_address()), connection)},
-       {"policy version", policy},
-       {"adopted calls", Counted(status.adopted_calls())},
-       {"pinned in", screen.Safe(status.pin_directory())}},
-      screen);
+  std::vector<std::pair<std::string, std::string>> facts = {
+      {"up", fmt::format("{}, process {}, version {}",
+                         Lasting(view.now_unix_ms - status.started_unix_ms()), status.pid(),
+                         screen.Safe(status.version()))},
+      {"security manager", fmt::format("{}  {}", screen.Safe(status.sm_address()), connection)},
+      {"policy version", policy},
+      {"adopted calls", Counted(status.adopted_calls())},
+      {"pinned in", screen.Safe(status.pin_directory())}};
+  if (!status.modules().empty()) facts.emplace_back("modules", ModulesLine(status, screen));
+  out += Facts(facts, screen);
   out += InterfaceTable(status, screen);
   out += TablesTable(status, screen);
   out += DelayTable(status, screen);

@@ -22,24 +22,27 @@ constexpr std::chrono::milliseconds kGrace{500};
 }  // namespace
 
 ApplicationGateway::ApplicationGateway(const ApplicationGatewayOptions& options,
-                                       ControlSource* source, Executor executor, SocketPath path)
+                                       GatewaySources sources, const Executor& executor,
+                                       SocketPath path)
     : hub_(options.monitors),
-      service_(source, std::move(executor), &hub_, options.answer_within),
+      control_(sources.control, executor, &hub_, options.answer_within),
+      data_plane_(sources.data_plane, executor, options.answer_within),
       path_(std::move(path)) {}
 
 absl::StatusOr<std::unique_ptr<ApplicationGateway>> ApplicationGateway::Start(
-    const ApplicationGatewayOptions& options, ControlSource* source, Executor executor) {
+    const ApplicationGatewayOptions& options, GatewaySources sources, Executor executor) {
   ASSIGN_OR_RETURN(SocketPath path, SocketPath::Prepare(options.socket_path));
   // Not make_unique: the constructor is private.
   std::unique_ptr<ApplicationGateway> gateway(
-      new ApplicationGateway(options, source, std::move(executor), std::move(path)));
+      new ApplicationGateway(options, sources, executor, std::move(path)));
 
   grpc::ResourceQuota quota("application gateway");
   quota.SetMaxThreads(kPollingThreads + options.questions_at_once +
                       static_cast<int>(options.monitors.subscribers));
   grpc::ServerBuilder builder;
   builder.SetResourceQuota(quota);
-  builder.RegisterService(&gateway->service_);
+  builder.RegisterService(&gateway->control_);
+  builder.RegisterService(&gateway->data_plane_);
   // No credentials on the channel: the socket's mode decides who may open it, and its bytes never
   // leave the kernel. grpc::experimental::LocalServerCredentials(UDS) would add a handshake that
   // checks only what the address says already, that this is a Unix socket.
@@ -58,7 +61,8 @@ ApplicationGateway::~ApplicationGateway() { Stop(); }
 
 void ApplicationGateway::Stop() {
   if (server_ == nullptr) return;
-  service_.Stop();
+  control_.Stop();
+  data_plane_.Stop();
   hub_.Close();
   server_->Shutdown(std::chrono::system_clock::now() + kGrace);
   server_->Wait();

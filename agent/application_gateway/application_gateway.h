@@ -10,6 +10,8 @@
 #include "absl/status/statusor.h"
 #include "agent/application_gateway/control_service.h"
 #include "agent/application_gateway/control_source.h"
+#include "agent/application_gateway/data_plane_service.h"
+#include "agent/application_gateway/data_plane_source.h"
 #include "agent/application_gateway/event_hub.h"
 #include "agent/application_gateway/socket_path.h"
 #include "grpcpp/server.h"
@@ -23,13 +25,19 @@ struct ApplicationGatewayOptions {
   EventHubLimits monitors;
 };
 
+// Whom the services ask.
+struct GatewaySources {
+  ControlSource* control;
+  DataPlaneSource* data_plane;
+};
+
 class ApplicationGateway {
  public:
   // Serves at once, with mode 0600 on the socket. Closures handed to `executor` that have not begun
-  // when Stop returns do nothing when they are run; one that has begun still uses `source`. Errors
+  // when Stop returns do nothing when they are run; one that has begun still uses `sources`. Errors
   // are those of SocketPath, and UNAVAILABLE when gRPC cannot listen.
   static absl::StatusOr<std::unique_ptr<ApplicationGateway>> Start(
-      const ApplicationGatewayOptions& options, ControlSource* source, Executor executor);
+      const ApplicationGatewayOptions& options, GatewaySources sources, Executor executor);
 
   ~ApplicationGateway();  // stops
   ApplicationGateway(const ApplicationGateway&) = delete;
@@ -44,11 +52,12 @@ class ApplicationGateway {
   void Stop();
 
  private:
-  ApplicationGateway(const ApplicationGatewayOptions& options, ControlSource* source,
-                     Executor executor, SocketPath path);
+  ApplicationGateway(const ApplicationGatewayOptions& options, GatewaySources sources,
+                     const Executor& executor, SocketPath path);
 
   EventHub hub_;
-  ControlService service_;
+  ControlService control_;
+  DataPlaneService data_plane_;
   std::optional<SocketPath> path_;
   std::unique_ptr<grpc::Server> server_;
 };

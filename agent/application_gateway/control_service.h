@@ -4,14 +4,10 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
-#include <functional>
-#include <memory>
-#include <mutex>
 
-#include "absl/status/status.h"
 #include "agent/application_gateway/control_source.h"
 #include "agent/application_gateway/event_hub.h"
+#include "agent/application_gateway/rendezvous.h"
 #include "stem/v1/control.grpc.pb.h"
 
 namespace stem {
@@ -25,7 +21,7 @@ class ControlService final : public v1::Control::Service {
 
   // Ends every wait for the signalling thread with UNAVAILABLE, now and for ever after. The calls
   // of Monitor end when the hub is closed.
-  void Stop();
+  void Stop() { rendezvous_.Stop(); }
 
   grpc::Status GetStatus(grpc::ServerContext* context, const v1::GetStatusRequest* request,
                          v1::AgentStatus* response) override;
@@ -45,25 +41,9 @@ class ControlService final : public v1::Control::Service {
                        grpc::ServerWriter<v1::Event>* writer) override;
 
  private:
-  // What a waiting gRPC thread and the signalling thread share. Held by both through a shared_ptr,
-  // because either may be the last to let go: the waiter gives up, or the closure is never run.
-  struct Rendezvous {
-    std::mutex mutex;
-    std::condition_variable changed;
-    bool stopping = false;
-  };
-
-  // Runs `ask` on the signalling thread and puts its answer into *response.
-  template <typename Response>
-  grpc::Status Answer(const grpc::ServerContext& context,
-                      std::function<absl::StatusOr<Response>(ControlSource&)> ask,
-                      Response* response);
-
   ControlSource* const source_;
-  const Executor executor_;
   EventHub* const hub_;
-  const std::chrono::milliseconds answer_within_;
-  const std::shared_ptr<Rendezvous> rendezvous_ = std::make_shared<Rendezvous>();
+  Rendezvous rendezvous_;
 };
 
 }  // namespace stem

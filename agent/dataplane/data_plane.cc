@@ -17,6 +17,7 @@
 #include "agent/dataplane/pipeline.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
+#include "stem_pipeline.skel.h"
 
 namespace stem {
 namespace {
@@ -105,15 +106,23 @@ absl::StatusOr<DataPlane> DataPlane::Open(const DataPlaneConfig& config) {
 }
 
 absl::Status DataPlane::Reload(const DataPlaneConfig& config) {
-  ASSIGN_OR_RETURN(
-      const PipelinePtr pipeline,
-      LoadPipeline(config, PinDirectory(config.name), interfaces_[0].index, interfaces_[1].index));
+  ASSIGN_OR_RETURN(PipelinePtr pipeline, LoadPipeline(config, PinDirectory(config.name),
+                                                      interfaces_[0].index, interfaces_[1].index));
   const uint32_t slot = 0;
   const int program = bpf_program__fd(pipeline->progs.stem_pipeline);
   if (bpf_map_update_elem(bpf_map__fd(pipeline->maps.pipeline), &slot, &program, BPF_ANY) != 0) {
     return ErrnoStatus(errno, "putting the pipeline into slot 0");
   }
+  simulator_.reset();
+  live_ = std::move(pipeline);
   return absl::OkStatus();
+}
+
+absl::StatusOr<Simulation> DataPlane::Simulate(const SimulatedPacket& packet) {
+  if (simulator_ == nullptr) {
+    ASSIGN_OR_RETURN(simulator_, Simulator::TwinOf(*live_));
+  }
+  return simulator_->Run(packet);
 }
 
 absl::Status DataPlane::Remove(const std::string& name,

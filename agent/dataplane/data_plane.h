@@ -9,7 +9,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/dataplane/data_plane_config.h"
+#include "agent/dataplane/pipeline.h"
 #include "agent/dataplane/root_program.h"
+#include "agent/dataplane/simulator.h"
 #include "agent/dataplane/unique_fd.h"
 
 namespace stem {
@@ -28,6 +30,10 @@ class DataPlane {
   // interfaces and table sizes. Every packet meets the old pipeline or the new one; on failure the
   // old one stays.
   absl::Status Reload(const DataPlaneConfig& config);
+
+  // What the pipeline in slot 0 would do with a packet. Its twin is loaded by the first question
+  // after a reload. Errors are those of Simulator.
+  absl::StatusOr<Simulation> Simulate(const SimulatedPacket& packet);
 
   // Detaches from both interfaces and unpins everything of `name`. OK when there is nothing.
   static absl::Status Remove(const std::string& name, const std::vector<std::string>& interfaces);
@@ -55,6 +61,8 @@ class DataPlane {
 
   UniqueFd pinholes_, calls_, counters_, observed_, xsks_, events_, rule_counters_, rule_slots_;
   UniqueFd blocks_, block_count_, permits_, sip_sources_;
+  PipelinePtr live_;                      // in slot 0
+  std::unique_ptr<Simulator> simulator_;  // its twin, or null
   std::vector<InterfaceState> interfaces_;
   bool adopted_ = false;
 };

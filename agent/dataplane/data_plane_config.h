@@ -21,6 +21,8 @@ struct GuardLimit {
   double rate = 0;
   uint32_t burst = 0;
   std::chrono::nanoseconds penalty{0};
+
+  bool operator==(const GuardLimit&) const = default;
 };
 
 // SYN guard: TCP connection attempts.
@@ -31,6 +33,8 @@ struct SynGuardConfig {
   bool challenge = false;              // of what exceeds the last two
   std::chrono::nanoseconds verified = std::chrono::minutes(10);  // how long a met challenge counts
   bool permits = false;  // outbound connections to SIP ports need one
+
+  bool operator==(const SynGuardConfig&) const = default;
 };
 
 // INVITE guard: SIP messages of one source.
@@ -41,11 +45,15 @@ struct InviteGuardConfig {
   GuardLimit response{1000, 2000, std::chrono::seconds(5)};
   GuardLimit new_sources{1000, 1000};
   uint32_t answered = 0;  // messages of each penalty time that are answered 503
+
+  bool operator==(const InviteGuardConfig&) const = default;
 };
 
 struct FragmentsConfig {
   bool pass = false;           // fragments of what a rule allows
   GuardLimit early{100, 100};  // later fragments whose first was not seen yet
+
+  bool operator==(const FragmentsConfig&) const = default;
 };
 
 using ModuleModes = std::array<stem_module_mode, STEM_MODULE_MAX>;

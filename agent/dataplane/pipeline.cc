@@ -14,6 +14,7 @@
 #include "agent/dataplane/unique_fd.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
+#include "stem_pipeline.skel.h"
 
 namespace stem {
 namespace {

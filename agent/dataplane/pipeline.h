@@ -7,7 +7,8 @@
 
 #include "absl/status/statusor.h"
 #include "agent/dataplane/data_plane_config.h"
-#include "stem_pipeline.skel.h"
+
+struct stem_pipeline;  // the skeleton, stem_pipeline.skel.h
 
 namespace stem {
 

@@ -111,12 +111,69 @@ absl::StatusOr<v1::ListRulesResponse> ScriptedSource::Rules() {
 
 absl::StatusOr<v1::ReloadRulesResponse> ScriptedSource::ReloadRules() { return reload; }
 
+void ScriptedDataPlane::NoteThread() {
+  if (std::this_thread::get_id() != expected_thread) ++wrong_thread;
+}
+
+absl::StatusOr<v1::ListModulesResponse> ScriptedDataPlane::Modules() { return modules; }
+
+absl::StatusOr<v1::ListModulesResponse> ScriptedDataPlane::SetModule(
+    const v1::SetModuleRequest& request) {
+  for (v1::Module& module : *modules.mutable_modules()) {
+    if (module.name() != request.name()) continue;
+    module.set_mode(request.mode());
+    return modules;
+  }
+  return absl::NotFoundError(fmt::format("no module '{}'", request.name()));
+}
+
+absl::StatusOr<v1::SimulateResponse> ScriptedDataPlane::Simulate(
+    const v1::SimulateRequest& request) {
+  v1::SimulateResponse out;
+  for (const v1::SimulatedPacket& packet : request.packets()) {
+    simulated.push_back(packet);
+    *out.add_simulations() = simulation;
+  }
+  return out;
+}
+
+absl::StatusOr<v1::SimulateResponse> ScriptedDataPlane::NameRules(v1::SimulateResponse answer) {
+  NoteThread();
+  return answer;
+}
+
+absl::StatusOr<v1::ListBlocksResponse> ScriptedDataPlane::Blocks() {
+  NoteThread();
+  return blocks;
+}
+
+absl::StatusOr<v1::Block> ScriptedDataPlane::AddBlock(const v1::AddBlockRequest& request) {
+  NoteThread();
+  v1::Block* block = blocks.add_blocks();
+  block->set_source(request.source());
+  block->set_destination(request.destination());
+  *block->mutable_scopes() = request.scopes();
+  block->set_left_ms(request.for_ms() == 0 ? -1 : request.for_ms());
+  return *block;
+}
+
+absl::StatusOr<v1::Block> ScriptedDataPlane::RemoveBlock(const v1::RemoveBlockRequest& request) {
+  NoteThread();
+  for (const v1::Block& block : blocks.blocks()) {
+    if (block.source() == request.source() && block.destination() == request.destination()) {
+      return block;
+    }
+  }
+  return absl::NotFoundError(fmt::format("no block of {}", request.source()));
+}
+
 FakeAgent::FakeAgent(ApplicationGatewayOptions options) : socket(directory / "run/agent.sock") {
   source.expected_thread = signalling.id();
+  data_plane.expected_thread = signalling.id();
   options.socket_path = socket;
-  auto started = ApplicationGateway::Start(options, &source, [this](std::function<void()> closure) {
-    return signalling.Post(std::move(closure));
-  });
+  auto started = ApplicationGateway::Start(
+      options, {&source, &data_plane},
+      [this](std::function<void()> closure) { return signalling.Post(std::move(closure)); });
   if (!started.ok()) {
     ADD_FAILURE() << started.status();
     return;
@@ -126,7 +183,8 @@ FakeAgent::FakeAgent(ApplicationGatewayOptions options) : socket(directory / "ru
 
 FakeAgent::~FakeAgent() {
   gateway.reset();
-  EXPECT_EQ(source.wrong_thread.load(), 0) << "the agent's state was read on a gRPC thread";
+  EXPECT_EQ(source.wrong_thread.load() + data_plane.wrong_thread.load(), 0)
+      << "the agent's state was read on a gRPC thread";
 }
 
 }  // namespace stem

@@ -10,10 +10,12 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "agent/application_gateway/application_gateway.h"
 #include "agent/application_gateway/control_source.h"
+#include "agent/application_gateway/data_plane_source.h"
 #include "tests/unit/scratch_folder.h"
 
 namespace stem {
@@ -68,6 +70,28 @@ class ScriptedSource : public ControlSource {
   void NoteThread();
 };
 
+// The same for the data plane. Modules and simulation are answered on gRPC's threads.
+class ScriptedDataPlane : public DataPlaneSource {
+ public:
+  absl::StatusOr<v1::ListModulesResponse> Modules() override;
+  absl::StatusOr<v1::ListModulesResponse> SetModule(const v1::SetModuleRequest& request) override;
+  absl::StatusOr<v1::SimulateResponse> Simulate(const v1::SimulateRequest& request) override;
+  absl::StatusOr<v1::SimulateResponse> NameRules(v1::SimulateResponse answer) override;
+  absl::StatusOr<v1::ListBlocksResponse> Blocks() override;
+  absl::StatusOr<v1::Block> AddBlock(const v1::AddBlockRequest& request) override;
+  absl::StatusOr<v1::Block> RemoveBlock(const v1::RemoveBlockRequest& request) override;
+
+  std::thread::id expected_thread;
+  std::atomic<int> wrong_thread = 0;
+  v1::ListModulesResponse modules;
+  v1::ListBlocksResponse blocks;
+  v1::Simulation simulation;                   // the answer for each packet
+  std::vector<v1::SimulatedPacket> simulated;  // those asked about
+
+ private:
+  void NoteThread();
+};
+
 struct FakeAgent {
   // Fails the test when the socket cannot be opened.
   explicit FakeAgent(ApplicationGatewayOptions options = {});
@@ -76,6 +100,7 @@ struct FakeAgent {
   ScratchFolder directory;
   std::string socket;  // directory/run/agent.sock
   ScriptedSource source;
+  ScriptedDataPlane data_plane;
   SignallingThread signalling;
   std::unique_ptr<ApplicationGateway> gateway;
 };

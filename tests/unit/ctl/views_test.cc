@@ -314,7 +314,7 @@ TEST(EventView, VerdictsAndLosses) {
   event.set_call("3f2a");
   // clang-format off
   EXPECT_EQ(RenderEvent(event, View()),
-            "22:15:00.123456  outside  answered 403  INVITE sip:bob@example.org                    spam  call 3f2a\n");
+            "22:15:00.123456  outside  answered 403      INVITE sip:bob@example.org                    spam  call 3f2a\n");
   // clang-format on
   event.set_lost(1234);
   EXPECT_THAT(RenderEvent(event, View()),
