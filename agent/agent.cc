@@ -5,6 +5,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 
 #include "agent/dataplane/errno_status.h"
@@ -67,9 +68,17 @@ absl::Status Agent::OpenKernel() {
   pinholes_.emplace(plane_->pinholes_fd());
   calls_.emplace(plane_->calls_fd());
   RETURN_IF_ERROR(ShowTables());
-  ASSIGN_OR_RETURN(
-      path_, PacketPath::Open(*plane_, {config_.tun, config_.frames_per_queue, config_.reassembly,
-                                        config_.calls.signalling_ports}));
+  // As the kernel says it of whole datagrams.
+  const auto is_signalling = [this](const Datagram& datagram) {
+    const auto& ports = config_.calls.signalling_ports;
+    return std::any_of(ports.begin(), ports.end(),
+                       [&](uint16_t port) {
+                         return port == datagram.source.port || port == datagram.destination.port;
+                       }) ||
+           rules_.Inspects(datagram);
+  };
+  ASSIGN_OR_RETURN(path_, PacketPath::Open(*plane_, {config_.tun, config_.frames_per_queue,
+                                                     config_.reassembly, is_signalling}));
   return absl::OkStatus();
 }
 

@@ -70,16 +70,10 @@ std::optional<Datagram> PacketPath::Decode(std::span<const uint8_t> frame, stem_
   if (!whole) return *std::move(datagram);
   datagram->fragment_id = whole->id;
   datagram->fragment_size = whole->fragment_size;
-  if (IsSignalling(*datagram)) return *std::move(datagram);
+  if (is_signalling_ && is_signalling_(*datagram)) return *std::move(datagram);
   // The kernel lets some later fragments come before their first one, whose ports nobody knew.
   ++counters_.not_signalling;
   return std::nullopt;
-}
-
-bool PacketPath::IsSignalling(const Datagram& datagram) const {
-  return std::any_of(signalling_ports_.begin(), signalling_ports_.end(), [&](uint16_t port) {
-    return port == datagram.source.port || port == datagram.destination.port;
-  });
 }
 
 void PacketPath::Write(std::string_view ip_packet) {

@@ -33,7 +33,8 @@ struct PacketPathOptions {
   std::string tun;  // name of the TUN device
   uint32_t frames_per_queue = 2048;
   ReassemblyLimits reassembly = {};
-  std::vector<uint16_t> signalling_ports = {};
+  // Of what was put together from fragments: whether it is to be judged as SIP.
+  std::function<bool(const Datagram&)> is_signalling = {};
 };
 
 class PacketPath : public DatagramSink {
@@ -63,11 +64,10 @@ class PacketPath : public DatagramSink {
   };
   PacketPath(TunDevice tun, const PacketPathOptions& options)
       : tun_(std::move(tun)),
-        signalling_ports_(options.signalling_ports),
+        is_signalling_(options.is_signalling),
         reassembly_(options.reassembly) {}
   void Receive(const Queue& queue, const std::function<void(Datagram)>& handle);
   std::optional<Datagram> Decode(std::span<const uint8_t> frame, stem_side from, uint64_t now_ns);
-  bool IsSignalling(const Datagram& datagram) const;
   void Write(std::string_view ip_packet);
   // IPv6 in fragments of at most `size`, unless that is 0.
   void WriteSplit(std::string_view ip_packet, size_t size, uint32_t id);
@@ -75,7 +75,7 @@ class PacketPath : public DatagramSink {
               const Datagram& cause);
 
   TunDevice tun_;
-  const std::vector<uint16_t> signalling_ports_;
+  const std::function<bool(const Datagram&)> is_signalling_;
   FragmentReassembly reassembly_;
   std::vector<Queue> queues_;
   PacketPathCounters counters_;
