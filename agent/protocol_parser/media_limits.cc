@@ -12,7 +12,7 @@ namespace stem {
 namespace {
 
 // A burst is never less than this: a sender that was held up catches up.
-constexpr double kFewestBurstPackets = 20;
+constexpr double kFewestBurstPackets = 25;
 constexpr double kRtcpShare = 0.05;
 // Immediate feedback (RFC 4585): reports of up to 200 bytes, ten a second.
 constexpr double kLeastRtcpBytes = 2000;

@@ -10,7 +10,7 @@ from stemlab.sip import MediaAddress
 from stemlab.waiting import eventually
 
 PCMU_BYTES = 15000  # a second: 1.25 x (64 kbit/s and the headers of 10 ms packets)
-PCMU_BURST = 4000
+PCMU_BURST = 5000
 
 
 def pinhole_to(site, endpoint):

@@ -43,7 +43,7 @@ class MediaLimitsTest : public testing::Test {
 
 TEST_F(MediaLimitsTest, PcmuIs64KbitsAndTheHeadersOf10MsPackets) {
   const MediaLimits limits = Of(Audio("0"));
-  EXPECT_EQ(limits.bytes, (MediaRate{15000, 4000})) << "1.25 x (8000 + 100 x 40)";
+  EXPECT_EQ(limits.bytes, (MediaRate{15000, 5000})) << "1.25 x (8000 + 100 x 40)";
   EXPECT_EQ(limits.packets, (MediaRate{125, 25}));
   EXPECT_EQ(limits.max_length, 1640) << "200 ms";
   EXPECT_EQ(limits.payload_types, (std::array<uint64_t, 2>{1, 0}));
