@@ -141,7 +141,7 @@ absl::Status Agent::StartJudgement() {
                                              }}));
   view_.emplace(ControlViewParts{config_, *plane_, *pinholes_, *path_, *security_manager_, rules_,
                                  [this] { return ReloadRules(); }, *data_plane_view_});
-  CallMonitorPorts ports{*path_, *pinholes_, *calls_, *security_manager_, MonotonicNanoseconds,
+  CallMonitorPorts ports{*path_,  *pinholes_, *calls_, *security_manager_, MonotonicNanoseconds,
                          &*view_, &rules_};
   if (config_.data_plane.invite_guard.answered > 0) {
     ports.in_penalty = [fd = plane_->sip_sources_fd()](const IpAddress& source, uint64_t now_ns) {

@@ -105,6 +105,15 @@ static __always_inline int pass(const struct packet* packet, enum stem_reason re
   return XDP_PASS;
 }
 
+/* Counts what a module in observe would have done. */
+static __always_inline void observe(const struct packet* packet, enum stem_reason reason) {
+  if (dry_run) {
+    trace_observed(reason);
+  } else {
+    count(&observed, packet->side, reason, packet->bytes);
+  }
+}
+
 /*
  * A module found `reason` to drop the packet. True when it must be dropped; a module in observe
  * counts and reports, and lets it go on.
@@ -112,12 +121,8 @@ static __always_inline int pass(const struct packet* packet, enum stem_reason re
 static __always_inline int enforced(const struct packet* packet, enum stem_module module,
                                     enum stem_reason reason, __u32 rule) {
   if (module_mode[module] != STEM_MODULE_OBSERVE) return 1;
-  if (dry_run) {
-    trace_observed(reason);
-  } else {
-    count(&observed, packet->side, reason, packet->bytes);
-    report(packet, reason, rule, 1);
-  }
+  observe(packet, reason);
+  if (!dry_run) report(packet, reason, rule, 1);
   return 0;
 }
 

@@ -48,7 +48,10 @@ static __always_inline int relay(struct xdp_md* ctx, const struct packet* packet
   if (bpf_fib_lookup(ctx, &fib, sizeof(fib), 0) != BPF_FIB_LKUP_RET_SUCCESS) goto to_stack;
   if (fib.ifindex != outside_ifindex && fib.ifindex != inside_ifindex) goto to_stack;
 
-  if (!enforced(packet, STEM_MODULE_relay, STEM_REASON_media_relayed, 0)) goto to_stack;
+  if (module_mode[STEM_MODULE_relay] == STEM_MODULE_OBSERVE) {
+    observe(packet, STEM_REASON_media_relayed); /* no drop, hence no event */
+    goto to_stack;
+  }
 
   if (packet->version == 4) {
     decrement_ttl(ip4);

@@ -14,6 +14,7 @@
 #include "agent/dataplane/pipeline.h"
 #include "agent/pattern_matcher/rule_check.h"
 #include "agent/pattern_matcher/rule_compiler.h"
+#include "stem_pipeline.skel.h"
 #include "tests/rules/compiled_matcher.h"
 #include "tests/rules/rule_generator.h"
 #include "tests/rules/subject_frame.h"

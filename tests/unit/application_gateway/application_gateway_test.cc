@@ -101,7 +101,7 @@ TEST(ApplicationGateway, ASecondAgentIsRefusedAndTheFirstGoesOn) {
   FakeAgent agent;
   ScriptedSource source;
   const auto second = ApplicationGateway::Start({.socket_path = agent.socket, .monitors = {}},
-                                                &source, [](auto) { return true; });
+                                                {&source, nullptr}, [](auto) { return true; });
   EXPECT_EQ(second.status().code(), absl::StatusCode::kAlreadyExists);
   v1::AgentStatus status;
   EXPECT_TRUE(

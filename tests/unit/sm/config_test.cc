@@ -68,7 +68,7 @@ TEST_F(SmConfigTest, ExampleShowsEveryDefault) {
     }
     live << line << "\n";
   }
-  EXPECT_EQ(revealed, 12) << live.str();
+  EXPECT_EQ(revealed, 13) << live.str();
   const auto all = Load(live.str());
   ASSERT_TRUE(all.ok()) << all.status();
   const auto plain = LoadSmConfig(kExample);

@@ -245,6 +245,44 @@ TEST_P(StoreTest, PolicyHoldsWhoAcceptsAndChangesWithEveryUser) {
   EXPECT_FALSE(changed());
 }
 
+TEST_P(StoreTest, AnInstructionTakesThePlaceOfTheOneBefore) {
+  const auto put = [&](const std::string& key, const std::string& comment, int64_t until = 0) {
+    InstructionRecord record;
+    record.key = key;
+    record.instruction.mutable_block()->set_source(key);
+    record.instruction.set_comment(comment);
+    record.instruction.set_until_unix_ms(until);
+    const auto stored = store_->PutInstruction(record, 1000);
+    EXPECT_TRUE(stored.ok()) << stored.status();
+    return stored->id();
+  };
+  const auto comments = [&] {
+    std::vector<std::string> all;
+    const auto listed = store_->ListInstructions();
+    EXPECT_TRUE(listed.ok()) << listed.status();
+    for (const v1::Instruction& instruction : *listed) all.push_back(instruction.comment());
+    return all;
+  };
+  const int64_t before = Revision();
+  const int64_t first = put("a", "first");
+  put("b", "other", 500);
+  put("a", "second");
+  EXPECT_THAT(comments(), ElementsAre("second")) << "the other had expired";
+  EXPECT_GT(Revision(), before);
+  EXPECT_EQ(store_->LoadPolicy()->instructions.size(), 1u);
+  EXPECT_EQ(store_->RemoveInstruction(first).status().code(), absl::StatusCode::kNotFound);
+  Reopen();
+  ASSERT_THAT(comments(), ElementsAre("second"));
+  const auto removed = store_->RemoveInstruction(store_->ListInstructions()->front().id());
+  ASSERT_TRUE(removed.ok()) << removed.status();
+  EXPECT_EQ(removed->block().source(), "a");
+  EXPECT_THAT(comments(), IsEmpty());
+  Reopen({.instructions = 1});
+  put("a", "fits");
+  EXPECT_EQ(store_->PutInstruction({{}, "b"}, 1000).status().code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
 TEST_P(StoreTest, LimitsAreKept) {
   Reopen({.users = 2, .spam_entries = 1});
   ASSERT_TRUE(Add(TestUser("a")).ok());
@@ -310,11 +348,21 @@ TEST_F(SqliteStoreTest, FileIsItsOwnersAndInWalMode) {
               "wal\nok\n");
 }
 
+TEST_F(SqliteStoreTest, UpgradesTheSchemaOfAnOlderVersion) {
+  ASSERT_TRUE(SqliteStore::Open(path_, {}).ok());
+  ASSERT_EQ(
+      Shell("sqlite3 " + path_ + " 'drop table instructions; pragma user_version = 1'").exit_code,
+      0);
+  const auto store = SqliteStore::Open(path_, {});
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_THAT(*(*store)->ListInstructions(), IsEmpty());
+}
+
 TEST_F(SqliteStoreTest, RefusesANewerSchema) {
   ASSERT_TRUE(SqliteStore::Open(path_, {}).ok());
   ASSERT_EQ(Shell("sqlite3 " + path_ + " 'pragma user_version = 99'").exit_code, 0);
   EXPECT_EQ(Refusal(), path_ +
-                           ": the database has version 99, this stem-sm knows up to 1; "
+                           ": the database has version 99, this stem-sm knows up to 2; "
                            "start the newer one");
 }
 
