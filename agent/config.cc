@@ -7,6 +7,7 @@
 #include <bit>
 #include <set>
 
+#include "agent/config_milliseconds.h"
 #include "agent/data_plane_settings.h"
 #include "agent/media_config.h"
 #include "agent/pattern_matcher/rule_reader.h"
@@ -20,14 +21,6 @@ using std::chrono::hours;
 using std::chrono::milliseconds;
 using std::chrono::nanoseconds;
 using std::chrono::seconds;
-
-// Reads a duration into a target of milliseconds.
-void ReadMilliseconds(const ConfigSection& section, std::string_view key, milliseconds& target,
-                      const Duration& kind) {
-  nanoseconds fine = target;
-  section.Optional(key, fine, kind);
-  target = std::chrono::duration_cast<milliseconds>(fine);
-}
 
 void ReadInterfaces(const ConfigSection& section, DataPlaneConfig& config) {
   const Text interface { 1, IFNAMSIZ - 1 };

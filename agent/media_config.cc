@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "agent/config_milliseconds.h"
+
 namespace stem {
 namespace {
 
@@ -47,14 +49,6 @@ struct BitRate {
     return std::nullopt;
   }
 };
-
-// Reads a duration into a target of milliseconds.
-void ReadMilliseconds(const ConfigSection& section, std::string_view key, milliseconds& target,
-                      const Duration& kind) {
-  nanoseconds fine = target;
-  section.Optional(key, fine, kind);
-  target = std::chrono::duration_cast<milliseconds>(fine);
-}
 
 void ReadPolicy(const ConfigSection& section, MediaPolicy& policy) {
   const BitRate rate{1000, 100'000'000'000};

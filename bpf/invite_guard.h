@@ -15,7 +15,7 @@
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 1024); /* limits.sip_sources, from the configuration */
-  __uint(key_size, 16);
+  __type(key, struct stem_source_key);
   __type(value, struct stem_sip_source);
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } sip_sources SEC(".maps");

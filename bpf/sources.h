@@ -7,6 +7,11 @@
 
 #include "bpf/rate.h"
 
+/* Key of the maps by source address; typed, so that a dump can be read. */
+struct stem_source_key {
+  __u8 address[16];
+};
+
 enum stem_new_sources { STEM_NEW_SYN_SOURCES, STEM_NEW_SIP_SOURCES, STEM_NEW_SOURCES_MAX };
 
 /*

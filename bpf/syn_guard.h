@@ -21,7 +21,7 @@
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 1024); /* limits.syn_sources, from the configuration */
-  __uint(key_size, 16);
+  __type(key, struct stem_source_key);
   __type(value, struct stem_syn_source);
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } syn_sources SEC(".maps");
@@ -30,7 +30,7 @@ struct {
 struct {
   __uint(type, BPF_MAP_TYPE_LRU_HASH);
   __uint(max_entries, 1024); /* limits.verified_sources, from the configuration */
-  __uint(key_size, 16);
+  __type(key, struct stem_source_key);
   __type(value, __u64);
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } verified_sources SEC(".maps");

@@ -28,7 +28,8 @@ function(stem_library name)
   target_link_libraries(${name} PUBLIC stem_options ${ARG_LINK})
 endfunction()
 
-# What the ThreadSanitizer build is for: the tests with label `threads`.
+# What the sanitizers' builds are for: the tests with label `unit` or `peers`, and those with `threads`.
+add_custom_target(unit_tests)
 add_custom_target(threaded_tests)
 
 # stem_test(NAME LABEL labels... SOURCES... LINK libs...): a GoogleTest binary, registered with ctest.
@@ -40,6 +41,9 @@ function(stem_test name)
   target_link_libraries(${name} PRIVATE stem_options ${ARG_LINK} GTest::gmock GTest::gtest_main)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS "${ARG_LABEL}")
+  if("unit" IN_LIST ARG_LABEL OR "peers" IN_LIST ARG_LABEL)
+    add_dependencies(unit_tests ${name})
+  endif()
   if("threads" IN_LIST ARG_LABEL)
     add_dependencies(threaded_tests ${name})
   endif()

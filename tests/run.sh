@@ -56,7 +56,7 @@ for kind in "${kinds[@]}"; do
       check format tests/style/format.sh
       ;;
     unit)
-      ./run build asan-ubsan
+      ./run build asan-ubsan unit_tests
       run_ctest unit asan-ubsan --label-regex 'unit|peers' --parallel 2
       ;;
     threads)

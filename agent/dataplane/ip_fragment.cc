@@ -9,19 +9,13 @@
 #include <cstddef>
 #include <cstring>
 
+#include "agent/dataplane/read_at.h"
+
 namespace stem {
 namespace {
 
 constexpr size_t kUnit = 8;  // offsets count these
 constexpr size_t kMostBytes = 65535;
-
-template <typename T>
-std::optional<T> ReadAt(std::span<const uint8_t> bytes, size_t offset) {
-  if (offset + sizeof(T) > bytes.size()) return std::nullopt;
-  T value;
-  std::memcpy(&value, bytes.data() + offset, sizeof(T));
-  return value;
-}
 
 // RFC 1071, of a header whose checksum field is zero.
 uint16_t HeaderChecksum(std::span<const uint8_t> header) {

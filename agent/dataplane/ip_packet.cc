@@ -11,6 +11,7 @@
 #include <cstring>
 #include <optional>
 
+#include "agent/dataplane/read_at.h"
 #include "common/status_macros.h"
 
 namespace stem {
@@ -18,14 +19,6 @@ namespace {
 
 constexpr size_t kVlanTagLength = 4;
 constexpr uint8_t kHopLimit = 64;
-
-template <typename T>
-std::optional<T> ReadAt(std::span<const uint8_t> bytes, size_t offset) {
-  if (offset + sizeof(T) > bytes.size()) return std::nullopt;
-  T value;
-  std::memcpy(&value, bytes.data() + offset, sizeof(T));
-  return value;
-}
 
 // RFC 1071: ones' complement sum of big-endian 16-bit words.
 uint32_t Sum(std::span<const uint8_t> bytes, uint32_t sum = 0) {

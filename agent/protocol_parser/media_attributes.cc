@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
+#include "agent/protocol_parser/osip_list.h"
 #include "agent/protocol_parser/sip_grammar.h"
 
 namespace stem {
@@ -13,17 +14,6 @@ constexpr size_t kLongestEncoding = 64;  // "telephone-event/8000" is long
 constexpr uint64_t kMostBits = 1'000'000'000'000;
 constexpr uint64_t kMostPackets = 1'000'000'000;
 constexpr uint64_t kMostMilliseconds = 10'000;
-
-template <typename T, typename Visit>
-void ForEach(const osip_list_t& list, Visit visit) {
-  osip_list_iterator_t at;
-  for (auto* element = osip_list_get_first(&list, &at); osip_list_iterator_has_elem(at);
-       element = osip_list_get_next(&at)) {
-    visit(*static_cast<const T*>(element));
-  }
-}
-
-std::string_view Text(const char* text) { return text == nullptr ? "" : text; }
 
 // The whole number at the start of `text`; 0 when there is none, or it is larger than `most`.
 uint64_t Leading(std::string_view text, uint64_t most) {

@@ -8,6 +8,7 @@
 #include <memory>
 
 #include "agent/protocol_parser/media_attributes.h"
+#include "agent/protocol_parser/osip_list.h"
 #include "agent/protocol_parser/sip_grammar.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
@@ -65,17 +66,6 @@ absl::StatusOr<std::string> TextForOsip(std::string_view text) {
   }
   return out;
 }
-
-template <typename T, typename Visit>
-void ForEach(const osip_list_t& list, Visit visit) {
-  osip_list_iterator_t at;
-  for (auto* element = osip_list_get_first(&list, &at); osip_list_iterator_has_elem(at);
-       element = osip_list_get_next(&at)) {
-    visit(*static_cast<const T*>(element));
-  }
-}
-
-std::string_view Text(const char* text) { return text == nullptr ? "" : text; }
 
 absl::StatusOr<IpAddress> ReadAddress(const sdp_connection_t& connection) {
   const std::string_view type = Text(connection.c_addrtype);

@@ -12,8 +12,6 @@
 namespace stem {
 
 inline constexpr uint32_t kFlowsOfRule = 256;
-// What the data plane holds; larger sets wait for the rule classifier.
-inline constexpr uint32_t kMostRules = STEM_MAX_RULES;
 
 // The first `count` of them.
 absl::Status PutBenchRules(uint32_t count, DataPlaneConfig& config);

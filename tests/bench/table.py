@@ -66,8 +66,6 @@ def judged(result):
 
 def _target_text(result, colour):
     green, red, plain = ("\x1b[32m", "\x1b[31m", "\x1b[0m") if colour else ("", "", "")
-    if "waits_for" in result:
-        return f"waits for {result['waits_for']}"
     return ", ".join(
         f"{green}✓{plain} {text}" if reached else f"{red}✗{plain} {text}"
         for text, reached in judged(result)

@@ -98,6 +98,9 @@ DataPlaneConfig KernelBench::DefaultConfig() const {
   config.sip_ports = {5060};
   config.max_calls = 16;
   config.max_pinholes = 16;
+  // Small tables: each test makes them anew, in an emulated machine, too.
+  config.max_syn_sources = config.max_verified_sources = config.max_sip_sources = 1024;
+  config.max_fragments = 1024;
   // Payloads here are words, not RTP; media_test.cc switches the checks on.
   config.modules[STEM_MODULE_rtp_checks] = STEM_MODULE_OFF;
   return config;

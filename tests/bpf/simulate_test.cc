@@ -212,7 +212,7 @@ TEST_F(SimulateTest, TheTablesAreMeasured) {
   EXPECT_FALSE(use("pinholes").forgets_oldest);
   EXPECT_EQ(use("blocks").used, 1u);
   EXPECT_EQ(use("syn_sources").used, 0u);
-  EXPECT_EQ(use("syn_sources").limit, 65536u);
+  EXPECT_EQ(use("syn_sources").limit, 1024u);
   EXPECT_TRUE(use("syn_sources").forgets_oldest);
   EXPECT_GT(use("syn_sources").memory_kib, 1000u);
   ASSERT_TRUE(pinholes().Close({At("198.51.100.20:30002"), STEM_SIDE_OUTSIDE}).ok());
