@@ -60,9 +60,8 @@ const char* VerdictText(uint32_t action, stem_reason reason) {
       return "dropped";
     case XDP_PASS:
       return "passed to the kernel";
-    case XDP_TX:
-      return "answered";
     case XDP_REDIRECT:
+      if (reason == STEM_REASON_syn_challenged) return "answered";
       return reason == STEM_REASON_media_relayed ? "relayed" : "to the agent";
     default:
       return "aborted";

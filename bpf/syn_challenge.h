@@ -89,7 +89,9 @@ static __always_inline void swap_macs(struct ethhdr* ethernet) {
 
 /*
  * Turns the SYN into the challenge, 20 bytes of TCP header without options, no larger than what it
- * answers. Returns XDP_TX, or XDP_ABORTED where the frame cannot be written.
+ * answers, and sends it back. By redirect, as media is relayed, and not by XDP_TX: on a veth that
+ * one only wakes a peer that has an XDP program of its own (veth_xdp_flush). Returns XDP_REDIRECT,
+ * or XDP_ABORTED where the frame cannot be written.
  */
 static __always_inline int answer_with_challenge(struct xdp_md* ctx, const struct packet* packet,
                                                  __u32 cookie) {
@@ -137,7 +139,7 @@ static __always_inline int answer_with_challenge(struct xdp_md* ctx, const struc
     sum += bpf_csum_diff(0, 0, (__be32*)&ip6->saddr, 32, 0);
   }
   tcp->check = fold_checksum(sum);
-  return XDP_TX;
+  return bpf_redirect(ctx->ingress_ifindex, 0);
 }
 
 #endif /* STEM_SYN_CHALLENGE_H */

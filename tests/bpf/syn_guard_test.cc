@@ -129,7 +129,7 @@ class SynChallengeTest : public SynGuardTest {
 TEST_F(SynChallengeTest, ASynIsAnsweredInTheServersPlace) {
   const Bytes syn = Segment("192.0.2.10", kSyn).Build();
   const Outcome outcome = Run(syn);
-  EXPECT_EQ(outcome.verdict, XDP_TX);
+  EXPECT_EQ(outcome.verdict, XDP_REDIRECT);
   EXPECT_EQ(outcome.reason, "syn_challenged");
   ASSERT_EQ(outcome.out.size(), syn.size());
   EXPECT_TRUE(std::equal(syn.begin(), syn.begin() + 6, outcome.out.begin() + 6)) << "MACs swapped";
@@ -153,7 +153,7 @@ TEST_F(SynChallengeTest, WhoMeetsItMayConnect) {
 
 TEST_F(SynChallengeTest, Ipv6) {
   const Outcome outcome = Run(Segment6("2001:db8:1::10", kSyn));
-  EXPECT_EQ(outcome.verdict, XDP_TX);
+  EXPECT_EQ(outcome.verdict, XDP_REDIRECT);
   EXPECT_EQ(TcpSum(outcome.out, 22, 16, 54), 0xffff);
   const uint32_t cookie = Number(outcome.out, 54 + 8);
   EXPECT_EQ(Run(Segment6("2001:db8:1::10", kRst, cookie)).reason, "syn_challenge_met");

@@ -10,7 +10,7 @@ import struct
 from . import topology
 
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_VLAN = 0x0800, 0x86DD, 0x8100
-IPPROTO_UDP, IPPROTO_FRAGMENT, IPPROTO_DESTINATION_OPTIONS = 17, 44, 60
+IPPROTO_TCP, IPPROTO_UDP, IPPROTO_FRAGMENT, IPPROTO_DESTINATION_OPTIONS = 6, 17, 44, 60
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +111,20 @@ def udp(source, source_port, destination, destination_port, payload):
     return Layer(IPPROTO_UDP, header[:6] + struct.pack("!H", checksum or 0xFFFF) + payload)
 
 
+def tcp_syn(source, source_port, destination, destination_port):
+    """A connection attempt; addresses are for the checksum."""
+    pseudo = (
+        ipaddress.ip_address(source).packed
+        + ipaddress.ip_address(destination).packed
+        + struct.pack("!HH", IPPROTO_TCP, 20)
+    )
+    header = struct.pack(
+        "!HHIIBBHHH", source_port, destination_port, 1, 0, 5 << 4, 0x02, 64240, 0, 0
+    )
+    checksum = 0xFFFF ^ ones_complement_sum(pseudo + header)
+    return Layer(IPPROTO_TCP, header[:16] + struct.pack("!H", checksum) + header[18:])
+
+
 class Wire:
     """Sends frames by hand from one side's eth0 to the firewall."""
 
@@ -131,6 +145,10 @@ class Wire:
     def send_raw(self, frame):
         """A frame as it is."""
         self._socket.send(frame)
+
+    def frames(self, layers):
+        """Whole frames, to be sent again and again by send_raw."""
+        return [ethernet(self._source, self._firewall, layer) for layer in layers]
 
     def close(self):
         self._socket.close()

@@ -26,7 +26,7 @@ def dump(value, indent=0):
 def _scalar(value):
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, int):
+    if isinstance(value, (int, float)):
         return str(value)
     text = str(value)
     plain = re.fullmatch(r"[A-Za-z/][\w./@+-]*", text) or re.fullmatch(r"\d+(ms|s|m|h)", text)
