@@ -15,6 +15,13 @@
 #include "bpf/parse.h"
 #include "bpf/rule_maps.h"
 
+/* What the compiler knows to be 16 bits wide, the verifier of Linux 6.1 forgets in an OR. */
+#ifdef __bpf__
+#define bound_u16(value) asm volatile("%0 &= 0xffff" : "+r"(value))
+#else
+#define bound_u16(value) ((value) &= 0xffff)
+#endif
+
 /* Every node consumes at least one byte of the address, after the two of the root. */
 #define MAX_TRIE_NODES 14
 
@@ -39,8 +46,9 @@ static __always_inline int address_row(const __u8 address[16], __u8 version, __u
   const __u64* words = (const __u64*)address;
   struct stem_rule_roots* roots = bpf_map_lookup_elem(&rule_roots, &which);
   if (!roots) return -1;
-  __u16 entry = version == 4 ? roots->v4[address[12] << 8 | address[13]]
-                             : roots->v6[address[0] << 8 | address[1]];
+  __u64 top = version == 4 ? address[12] << 8 | address[13] : address[0] << 8 | address[1];
+  bound_u16(top);
+  __u16 entry = version == 4 ? roots->v4[top] : roots->v6[top];
   for (int i = 0; i < MAX_TRIE_NODES; i++) {
     if (entry & STEM_RULE_LEAF) break;
     __u32 index = node_base + entry;

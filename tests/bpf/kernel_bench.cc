@@ -6,6 +6,7 @@
 #include <linux/bpf.h>
 #include <net/if.h>
 #include <sched.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -62,6 +63,18 @@ Endpoint At(std::string_view text) {
 
 std::string KernelBench::Instance() { return "bpf-test-" + std::to_string(getpid()); }
 
+namespace {
+
+// libxdp leaves descriptors of the dispatchers it could not attach open: some for every test.
+void AllowManyFiles() {
+  rlimit limit{};
+  EXPECT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0) << "errno " << errno;
+  limit.rlim_cur = limit.rlim_max;
+  EXPECT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0) << "errno " << errno;
+}
+
+}  // namespace
+
 void KernelBench::SetUpTestSuite() {
   static const bool once = [] {
     if (geteuid() != 0) {
@@ -74,6 +87,7 @@ void KernelBench::SetUpTestSuite() {
     return true;
   }();
   (void)once;
+  if (missing.empty()) AllowManyFiles();
 }
 
 void KernelBench::SetUp() {

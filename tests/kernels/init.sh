@@ -29,6 +29,7 @@ report() {
 
 cd /stem
 echo "== $(uname -r) is up after $(cut -d ' ' -f 1 /proc/uptime) s"
+ulimit -n 65536
 report bpf_test build/release/bin/bpf_test --gtest_output=xml:/results/bpf_test.xml
 report e2e python3 -m pytest tests/e2e -m any_kernel \
   --junit-xml=/results/e2e.xml
