@@ -128,6 +128,31 @@ static __always_inline void count_rule(__u32 slot, __u32 bytes) {
   counter->bytes += bytes;
 }
 
+#ifdef __bpf__
+/* One element, never written: zero, but the verifier does not know. */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u32);
+} always_zero SEC(".maps");
+#endif
+
+/*
+ * Before Linux 6.7 the verifier looks at a bpf_loop() as if it ran once: what one step cannot have
+ * written still has, it believes, its first value, and it cuts off the branches for others. A first
+ * value it does not know leaves them all in (measured on 6.1: without this no rule ever matched).
+ */
+static __always_inline __u32 unknown_zero(void) {
+#ifdef __bpf__
+  __u32 index = 0;
+  const __u32* zero = bpf_map_lookup_elem(&always_zero, &index);
+  return zero ? *zero : 0;
+#else
+  return 0;
+#endif
+}
+
 /* Where a search stands. Kept in one struct because bpf_loop() hands its steps one pointer. */
 struct rule_search {
   struct rule_rows rows;
@@ -190,7 +215,12 @@ static long observe_step(__u32 step, struct rule_search* search) {
 static __noinline __u64 search_rules(const struct packet* packet, __u32 side) {
   const __u64 broken = STEM_RULE_DENY;
   const __u32 zero = 0;
-  struct rule_search search = {.best = NO_RULE, .bytes = packet->ip_length};
+  const __u32 nothing = unknown_zero();
+  struct rule_search search = {.aggregate = nothing,
+                               .complete = nothing,
+                               .best = NO_RULE - nothing,
+                               .best_bit = nothing,
+                               .bytes = packet->ip_length};
   search.entries = bpf_map_lookup_elem(&rule_entries, &zero);
   if (!search.entries || !find_rows(packet, side, &search.rows)) return broken;
 
