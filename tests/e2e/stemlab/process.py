@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program running in the background, its output in a log file."""
 
+import pathlib
 import re
 import signal
 import subprocess
@@ -79,8 +80,14 @@ class Service:
         self._process.wait()
 
     def pause(self):
-        """SIGSTOP: it is there, its sockets are open, but it does nothing."""
+        """SIGSTOP: it is there, its sockets are open, but it does nothing, in none of its threads,
+        when this returns."""
         self._process.send_signal(signal.SIGSTOP)
+        eventually(self._stands_still, f"{self.name} stands still")
+
+    def _stands_still(self):
+        tasks = pathlib.Path(f"/proc/{self._process.pid}/task").glob("*/stat")
+        return all(task.read_text().rpartition(")")[2].split()[0] == "T" for task in tasks)
 
     def resume(self):
         self._process.send_signal(signal.SIGCONT)
