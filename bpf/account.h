@@ -18,12 +18,13 @@
 /* In a flood the clock is only asked for every so many drops. */
 #define DROPS_BETWEEN_CLOCKS 16
 
+/* In a flood almost every drop ends here: this CPU has reported enough in this second. */
+static __always_inline int is_held_back(struct event_budget* budget) {
+  return budget->sent >= events_per_second && ++budget->suppressed % DROPS_BETWEEN_CLOCKS;
+}
+
 /* Whether this CPU may report one more event in this second; if so, how many it held back. */
-static __always_inline int take_event_budget(__u32* suppressed) {
-  __u32 zero = 0;
-  struct event_budget* budget = bpf_map_lookup_elem(&event_budget, &zero);
-  if (!budget) return 0;
-  if (budget->sent >= events_per_second && ++budget->suppressed % DROPS_BETWEEN_CLOCKS) return 0;
+static __always_inline int take_event_budget(struct event_budget* budget, __u32* suppressed) {
   const __u64 now = bpf_ktime_get_coarse_ns();
   if (now - budget->window_ns >= NANOSECONDS_PER_SECOND) {
     budget->window_ns = now;
@@ -36,11 +37,12 @@ static __always_inline int take_event_budget(__u32* suppressed) {
   return 1;
 }
 
-/* A subprogram: inlined at two dozen exits it would be most of the pipeline. */
-static __noinline int report(const struct packet* packet, enum stem_reason reason, __u32 rule,
-                             __u8 observed) {
-  __u32 suppressed = 0;
-  if (!take_event_budget(&suppressed)) return 0;
+/* A subprogram: what is reported is seldom, and so it is off the way of what is not. */
+static __noinline int send_event(const struct packet* packet, enum stem_reason reason, __u32 rule,
+                                 __u8 observed) {
+  __u32 zero = 0, suppressed = 0;
+  struct event_budget* budget = bpf_map_lookup_elem(&event_budget, &zero);
+  if (!budget || !take_event_budget(budget, &suppressed)) return 0;
   struct stem_event* event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
   if (!event) return 0; /* the reader is slow; the counter has the packet */
   event->time_ns = bpf_ktime_get_ns();
@@ -57,6 +59,13 @@ static __noinline int report(const struct packet* packet, enum stem_reason reaso
   event->rule = rule;
   bpf_ringbuf_submit(event, 0);
   return 0;
+}
+
+static __always_inline void report(const struct packet* packet, enum stem_reason reason, __u32 rule,
+                                   __u8 observed) {
+  __u32 zero = 0;
+  struct event_budget* budget = bpf_map_lookup_elem(&event_budget, &zero);
+  if (budget && !is_held_back(budget)) send_event(packet, reason, rule, observed);
 }
 
 /* In a simulation: what was decided. */
@@ -79,30 +88,37 @@ static __always_inline void trace_observed(enum stem_reason reason) {
   }
 }
 
-/* Counts a packet that goes on, by whatever way. */
-static __always_inline void account(const struct packet* packet, enum stem_reason reason) {
-  if (dry_run) {
-    trace_decision(reason, 0);
-  } else {
-    count(&counters, packet->side, reason, packet->bytes);
-  }
+/*
+ * What becomes of a packet is noted by the functions below, wherever it is decided, and counted and
+ * reported once, at the end of the pipeline: two dozen exits share one piece of code.
+ */
+
+/* A packet that goes on, by whatever way. */
+static __always_inline void account(struct packet* packet, enum stem_reason reason) {
+  packet->reason = reason;
 }
 
-/* Counts and reports a drop. */
-static __always_inline int drop(const struct packet* packet, enum stem_reason reason, __u32 rule) {
-  if (dry_run) {
-    trace_decision(reason, rule);
-  } else {
-    count(&counters, packet->side, reason, packet->bytes);
-    report(packet, reason, rule, 0);
-  }
+static __always_inline int drop(struct packet* packet, enum stem_reason reason, __u32 rule) {
+  packet->reason = reason;
+  packet->rule = rule;
+  packet->dropped = 1;
   return XDP_DROP;
 }
 
-/* Counts a packet that goes to the kernel stack. */
-static __always_inline int pass(const struct packet* packet, enum stem_reason reason) {
+/* A packet that goes to the kernel stack. */
+static __always_inline int pass(struct packet* packet, enum stem_reason reason) {
   account(packet, reason);
   return XDP_PASS;
+}
+
+/* The end of the pipeline. */
+static __always_inline void conclude(const struct packet* packet) {
+  if (dry_run) {
+    trace_decision(packet->reason, packet->rule);
+    return;
+  }
+  count(&counters, packet->side, packet->reason, packet->bytes);
+  if (packet->dropped) report(packet, packet->reason, packet->rule, 0);
 }
 
 /* Counts what a module in observe would have done. */
@@ -127,7 +143,7 @@ static __always_inline int enforced(const struct packet* packet, enum stem_modul
 }
 
 /* XDP_DROP when the module enforces, XDP_PASS (go on) when it observes. */
-static __always_inline int refuse(const struct packet* packet, enum stem_module module,
+static __always_inline int refuse(struct packet* packet, enum stem_module module,
                                   enum stem_reason reason) {
   return enforced(packet, module, reason, 0) ? drop(packet, reason, 0) : XDP_PASS;
 }

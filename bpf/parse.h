@@ -50,6 +50,8 @@ struct packet {
   __u32 bytes; /* whole frame */
   __u32 side;  /* enum stem_side */
   __u32 fragment_id;
+  __u32 reason; /* enum stem_reason: what became of it, see account.h */
+  __u32 rule;   /* that decided: 1 + its slot, or 0 */
   __u16 source_port; /* host order, 0 unless UDP or TCP */
   __u16 destination_port;
   __u16 ip_offset;
@@ -64,6 +66,7 @@ struct packet {
   __u8 fragment;  /* enum fragment_kind; a later one has no ports */
   __u8 tcp_flags; /* of a TCP segment, else 0 */
   __u8 icmp_type; /* of an ICMP or ICMPv6 message, else 0 */
+  __u8 dropped;
 };
 
 struct vlan_tag {

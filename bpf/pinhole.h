@@ -96,7 +96,7 @@ static __always_inline void charge(struct stem_pinhole* pinhole, const struct pa
 
 /* A packet of the pinhole's peer that no rule denies: checked, policed, relayed. */
 static __always_inline int pass_media(struct xdp_md* ctx, struct stem_pinhole* pinhole,
-                                      const struct packet* packet) {
+                                      struct packet* packet) {
   const __u64 now = bpf_ktime_get_ns();
   if (module_mode[STEM_MODULE_rtp_checks] != STEM_MODULE_OFF) {
     const enum stem_reason wrong = check_media(ctx, pinhole, packet, now);

@@ -20,7 +20,7 @@ static __always_inline void decrement_ttl(struct iphdr* ip) {
   ip->ttl--;
 }
 
-static __always_inline int relay(struct xdp_md* ctx, const struct packet* packet) {
+static __always_inline int relay(struct xdp_md* ctx, struct packet* packet) {
   void* data = (void*)(long)ctx->data;
   void* data_end = (void*)(long)ctx->data_end;
   struct ethhdr* ethernet = data;

@@ -31,7 +31,7 @@ static __always_inline int listens(const struct xdp_md* ctx, const struct packet
 }
 
 /* `reason` says as what the agent gets it. */
-static __always_inline int to_agent(struct xdp_md* ctx, const struct packet* packet,
+static __always_inline int to_agent(struct xdp_md* ctx, struct packet* packet,
                                     enum stem_reason reason) {
   if (!listens(ctx, packet)) {
     if (agent_down_pass) return pass(packet, STEM_REASON_agent_down_pass);

@@ -6,7 +6,7 @@
  *   guard -> allow rules / default policy
  *
  * A deny stands above a pinhole: the first packet of a pinhole's peer is held against the rules,
- * the others only when the rules have changed since. Every return counts one reason. Loaded by the
+ * the others only when the rules have changed since. Every packet counts for one reason. Loaded by the
  * agent into slot 0 of `pipeline`; module_mode says which modules are in it.
  */
 #include "bpf/account.h"
@@ -36,14 +36,14 @@ static __always_inline int is_denied(const struct packet* packet, const struct r
          enforced(packet, STEM_MODULE_pattern_matcher, STEM_REASON_rule_denied, match->rule);
 }
 
-static __always_inline int judge_later_fragment(struct xdp_md* ctx, const struct packet* packet) {
+static __always_inline int judge_later_fragment(struct xdp_md* ctx, struct packet* packet) {
   const enum stem_reason reason = follow_first(packet, listens(ctx, packet));
   if (reason == STEM_REASON_fragment_to_agent) return to_agent(ctx, packet, reason);
   if (reason == STEM_REASON_fragment_passed) return pass(packet, reason);
   return drop(packet, reason, 0);
 }
 
-static __always_inline int judge_signalling(struct xdp_md* ctx, const struct packet* packet) {
+static __always_inline int judge_signalling(struct xdp_md* ctx, struct packet* packet) {
   enum stem_reason reason = STEM_REASON_sip_to_agent;
   if (module_mode[STEM_MODULE_invite_guard] != STEM_MODULE_OFF &&
       packet->side == STEM_SIDE_OUTSIDE) {
@@ -61,7 +61,7 @@ static __always_inline int judge_signalling(struct xdp_md* ctx, const struct pac
 }
 
 /* What no module had anything to say about: an allow rule, or the default policy. */
-static __always_inline int judge_rest(const struct packet* packet, const struct rule_match* match) {
+static __always_inline int judge_rest(struct packet* packet, const struct rule_match* match) {
   const int allowed = match->action == STEM_RULE_ALLOW;
   if (!allowed && !default_pass) {
     const enum stem_reason reason =
@@ -75,45 +75,50 @@ static __always_inline int judge_rest(const struct packet* packet, const struct 
   return pass(packet, allowed ? STEM_REASON_rule_allowed : STEM_REASON_policy_allowed);
 }
 
-SEC("xdp")
-int stem_pipeline(struct xdp_md* ctx) {
-  struct packet packet = {};
-  packet.bytes = ctx->data_end - ctx->data;
-  packet.side = side_of(ctx->ingress_ifindex);
-  if (packet.side == STEM_SIDE_NONE) return drop(&packet, STEM_REASON_unknown_interface, 0);
+static __always_inline int judge(struct xdp_md* ctx, struct packet* packet) {
+  if (packet->side == STEM_SIDE_NONE) return drop(packet, STEM_REASON_unknown_interface, 0);
 
-  const int refusal = parse(ctx, &packet);
-  if (refusal != PARSED) return drop(&packet, refusal, 0);
-  if (packet.arp) return pass(&packet, STEM_REASON_arp_passed);
+  const int refusal = parse(ctx, packet);
+  if (refusal != PARSED) return drop(packet, refusal, 0);
+  if (packet->arp) return pass(packet, STEM_REASON_arp_passed);
 
-  const int signalling = is_signalling(&packet);
-  if (is_blocked(&packet, signalling)) return drop(&packet, STEM_REASON_blocked, 0);
-  if (packet.fragment == FRAGMENT_LATER) return judge_later_fragment(ctx, &packet);
+  const int signalling = is_signalling(packet);
+  if (is_blocked(packet, signalling)) return drop(packet, STEM_REASON_blocked, 0);
+  if (packet->fragment == FRAGMENT_LATER) return judge_later_fragment(ctx, packet);
 
   struct stem_pinhole* pinhole = 0;
-  if (packet.protocol == IPPROTO_UDP) pinhole = find_pinhole(&packet);
-  if (pinhole && !is_peer(pinhole, &packet)) {
+  if (packet->protocol == IPPROTO_UDP) pinhole = find_pinhole(packet);
+  if (pinhole && !is_peer(pinhole, packet)) {
     if (!dry_run) __sync_fetch_and_add(&pinhole->wrong_peer, 1);
-    return drop(&packet, STEM_REASON_wrong_peer, 0);
+    return drop(packet, STEM_REASON_wrong_peer, 0);
   }
   struct rule_match match = {.action = STEM_RULE_END};
   if (!pinhole || !is_judged(pinhole)) {
-    match = ask_rules(&packet);
-    if (is_denied(&packet, &match)) return drop(&packet, STEM_REASON_rule_denied, match.rule);
+    match = ask_rules(packet);
+    if (is_denied(packet, &match)) return drop(packet, STEM_REASON_rule_denied, match.rule);
   }
   if (pinhole) {
-    if (packet.fragment) return drop(&packet, STEM_REASON_fragment, 0);
+    if (packet->fragment) return drop(packet, STEM_REASON_fragment, 0);
     if (match.action != STEM_RULE_DENY) set_judged(pinhole);
-    return pass_media(ctx, pinhole, &packet);
+    return pass_media(ctx, pinhole, packet);
   }
 
-  if (is_icmp(&packet) && !packet.fragment) return pass(&packet, STEM_REASON_icmp_passed);
-  if (packet.protocol == IPPROTO_TCP && module_mode[STEM_MODULE_syn_guard] != STEM_MODULE_OFF) {
-    const int verdict = guard_syn(ctx, &packet);
+  if (is_icmp(packet) && !packet->fragment) return pass(packet, STEM_REASON_icmp_passed);
+  if (packet->protocol == IPPROTO_TCP && module_mode[STEM_MODULE_syn_guard] != STEM_MODULE_OFF) {
+    const int verdict = guard_syn(ctx, packet);
     if (verdict != XDP_PASS) return verdict;
   }
-  if (signalling || match.action == STEM_RULE_INSPECT) return judge_signalling(ctx, &packet);
-  return judge_rest(&packet, &match);
+  if (signalling || match.action == STEM_RULE_INSPECT) return judge_signalling(ctx, packet);
+  return judge_rest(packet, &match);
+}
+
+SEC("xdp")
+int stem_pipeline(struct xdp_md* ctx) {
+  struct packet packet = {.bytes = ctx->data_end - ctx->data,
+                          .side = side_of(ctx->ingress_ifindex)};
+  const int verdict = judge(ctx, &packet);
+  conclude(&packet);
+  return verdict;
 }
 
 char _license[] SEC("license") = "Dual BSD/GPL";

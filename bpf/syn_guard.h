@@ -118,7 +118,7 @@ static __always_inline int has_permit(const struct packet* packet) {
 }
 
 /* XDP_PASS: the SYN guard has nothing against this segment. Else the packet is done with. */
-static __always_inline int guard_syn(struct xdp_md* ctx, const struct packet* packet) {
+static __always_inline int guard_syn(struct xdp_md* ctx, struct packet* packet) {
   if (packet->side != STEM_SIDE_OUTSIDE) {
     if (!syn_permits || !is_syn(packet) || !is_sip_port(packet->destination_port)) return XDP_PASS;
     if (has_permit(packet)) return XDP_PASS;
