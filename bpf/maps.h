@@ -36,6 +36,20 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } pinholes SEC(".maps");
 
+/*
+ * A bit for each open pinhole (bpf/pinhole_hash.h), so that media without one, which a flood is made
+ * of, is told from media with one by one load. Written by the agent: set before a pinhole is opened,
+ * cleared after the last one of its bit is closed.
+ */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, 1); /* of 64 bits each: a power of two, by limits.pinholes */
+  __type(key, __u32);
+  __type(value, __u64);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+} pinhole_filter SEC(".maps");
+
 /* Not read by the kernel: what the next agent needs to take over the calls. */
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);
@@ -79,6 +93,7 @@ const volatile __u32 inside_ifindex = 0;
 const volatile __u32 default_pass = 0;    /* default_policy: pass */
 const volatile __u32 agent_down_pass = 0; /* signalling.agent_down: pass */
 const volatile __u32 rule_generation = 1; /* differs from one rule set to the next, never 0 */
+const volatile __u32 filter_shift = 58;   /* leaves a bit's number of stem_pinhole_hash() */
 const volatile __u32 rules_observe = 0;   /* the set has observe rules: every packet must meet it */
 const volatile __u32 events_per_second = 100; /* per CPU */
 const volatile __u16 sip_ports[STEM_MAX_SIP_PORTS] = {5060};

@@ -6,11 +6,23 @@
 #define STEM_PINHOLE_H
 
 #include "bpf/account.h"
+#include "bpf/pinhole_hash.h"
 #include "bpf/policing.h"
 #include "bpf/relay.h"
 #include "bpf/rtp_checks.h"
 
+/* False: nobody has a pinhole there. */
+static __always_inline int may_have_pinhole(const struct packet* packet) {
+  const __u64 bit = stem_pinhole_hash((const __u64*)packet->destination, packet->destination_port,
+                                      packet->side) >>
+                    filter_shift;
+  __u32 index = bit / 64;
+  const __u64* word = bpf_map_lookup_elem(&pinhole_filter, &index);
+  return word && *word >> bit % 64 & 1;
+}
+
 static __always_inline struct stem_pinhole* find_pinhole(const struct packet* packet) {
+  if (!may_have_pinhole(packet)) return 0;
   struct stem_pinhole_key key = {
       .port = packet->destination_port, .protocol = packet->protocol, .from_side = packet->side};
   __builtin_memcpy(key.address, packet->destination, 16);

@@ -108,6 +108,10 @@ absl::StatusOr<DataPlane> DataPlane::Open(const DataPlaneConfig& config) {
 absl::Status DataPlane::Reload(const DataPlaneConfig& config) {
   ASSIGN_OR_RETURN(PipelinePtr pipeline, LoadPipeline(config, PinDirectory(config.name),
                                                       interfaces_[0].index, interfaces_[1].index));
+  if (filter_ == nullptr) {
+    ASSIGN_OR_RETURN(filter_, PinholeFilter::Open(bpf_map__fd(pipeline->maps.pinhole_filter),
+                                                  bpf_map__fd(pipeline->maps.pinholes)));
+  }
   const uint32_t slot = 0;
   const int program = bpf_program__fd(pipeline->progs.stem_pipeline);
   if (bpf_map_update_elem(bpf_map__fd(pipeline->maps.pipeline), &slot, &program, BPF_ANY) != 0) {

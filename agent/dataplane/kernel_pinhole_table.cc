@@ -97,7 +97,8 @@ absl::Status KernelPinholeTable::Open(const PinholeKey& key, const PinholeGrant&
   value.opened_ns = now_ns;
   // A changed grant keeps the counters. Packets that pass between this read and the write below
   // are missing from them; the alternative, writing in place, could show a torn grant.
-  if (bpf_map_lookup_elem(map_fd_, &kernel_key, &value) != 0 && errno != ENOENT) {
+  const bool is_new = bpf_map_lookup_elem(map_fd_, &kernel_key, &value) != 0;
+  if (is_new && errno != ENOENT) {
     return ErrnoStatus(errno, fmt::format("reading the {}", Name(key)));
   }
   if (SetGrant(grant, value)) {
@@ -105,14 +106,15 @@ absl::Status KernelPinholeTable::Open(const PinholeKey& key, const PinholeGrant&
     value.latch = STEM_LATCH_OPEN;
   }
   value.rules_judged = 0;
-  if (bpf_map_update_elem(map_fd_, &kernel_key, &value, BPF_ANY) != 0) {
-    if (errno == E2BIG || errno == ENOMEM) {
-      return absl::ResourceExhaustedError(
-          fmt::format("no room for the {} (limits.pinholes)", Name(key)));
-    }
-    return ErrnoStatus(errno, fmt::format("opening the {}", Name(key)));
+  if (is_new) filter_->Add(kernel_key);
+  if (bpf_map_update_elem(map_fd_, &kernel_key, &value, BPF_ANY) == 0) return absl::OkStatus();
+  const int error = errno;
+  if (is_new) filter_->Remove(kernel_key);
+  if (error == E2BIG || error == ENOMEM) {
+    return absl::ResourceExhaustedError(
+        fmt::format("no room for the {} (limits.pinholes)", Name(key)));
   }
-  return absl::OkStatus();
+  return ErrnoStatus(error, fmt::format("opening the {}", Name(key)));
 }
 
 absl::StatusOr<std::optional<PinholeUse>> KernelPinholeTable::Close(const PinholeKey& key) {
@@ -122,6 +124,7 @@ absl::StatusOr<std::optional<PinholeUse>> KernelPinholeTable::Close(const Pinhol
     if (errno == ENOENT) return std::nullopt;
     return ErrnoStatus(errno, fmt::format("closing the {}", Name(key)));
   }
+  filter_->Remove(kernel_key);
   return FromKernel(kernel_key, value).use;
 }
 

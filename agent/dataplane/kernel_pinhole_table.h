@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pinholes in the kernel: map `pinholes`.
+// The pinholes in the kernel: map `pinholes`, and the filter in front of it.
 #pragma once
 
+#include "agent/dataplane/pinhole_filter.h"
 #include "agent/dataplane/pinhole_table.h"
 
 namespace stem {
 
-// `map_fd` must outlive the table. Only the signalling thread may use it: it is the one writer.
+// `map_fd` and `filter` must outlive the table. Only the signalling thread may use it: it is the one writer.
 class KernelPinholeTable : public PinholeTable {
  public:
-  explicit KernelPinholeTable(int map_fd) : map_fd_(map_fd) {}
+  KernelPinholeTable(int map_fd, PinholeFilter* filter) : map_fd_(map_fd), filter_(filter) {}
 
   absl::Status Open(const PinholeKey& key, const PinholeGrant& grant, uint64_t now_ns) override;
   absl::StatusOr<std::optional<PinholeUse>> Close(const PinholeKey& key) override;
@@ -18,6 +19,7 @@ class KernelPinholeTable : public PinholeTable {
 
  private:
   int map_fd_;
+  PinholeFilter* filter_;
 };
 
 }  // namespace stem

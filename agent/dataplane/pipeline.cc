@@ -10,6 +10,7 @@
 #include <random>
 
 #include "agent/dataplane/errno_status.h"
+#include "agent/dataplane/pinhole_filter.h"
 #include "agent/dataplane/rule_tables.h"
 #include "agent/dataplane/unique_fd.h"
 #include "common/status_macros.h"
@@ -87,6 +88,7 @@ void Specialise(const DataPlaneConfig& config, unsigned outside, unsigned inside
   rodata.agent_down_pass = config.agent_down_pass;
   // Differs from any pipeline's before it, also of an earlier agent's.
   rodata.rule_generation = static_cast<uint32_t>(RandomSeed()) | 1;
+  rodata.filter_shift = PinholeFilter::ShiftFor(PinholeFilter::WordsFor(config.max_pinholes));
   rodata.events_per_second = config.events_per_second;
   std::fill_n(rodata.sip_ports, STEM_MAX_SIP_PORTS, 0);
   std::copy(config.sip_ports.begin(), config.sip_ports.end(), rodata.sip_ports);
@@ -100,6 +102,8 @@ void Specialise(const DataPlaneConfig& config, unsigned outside, unsigned inside
 void SetSizes(const DataPlaneConfig& config, stem_pipeline& pipeline) {
   bpf_map__set_max_entries(pipeline.maps.calls, config.max_calls);
   bpf_map__set_max_entries(pipeline.maps.pinholes, config.max_pinholes);
+  bpf_map__set_max_entries(pipeline.maps.pinhole_filter,
+                           PinholeFilter::WordsFor(config.max_pinholes));
   bpf_map__set_max_entries(pipeline.maps.blocks, config.max_blocks);
   bpf_map__set_max_entries(pipeline.maps.syn_sources, config.max_syn_sources);
   bpf_map__set_max_entries(pipeline.maps.verified_sources, config.max_verified_sources);

@@ -58,7 +58,7 @@ StemContestant::~StemContestant() {
 }
 
 absl::Status StemContestant::OpenPinholes(const FlowRange& range) {
-  KernelPinholeTable table(plane_->pinholes_fd());
+  KernelPinholeTable table = plane_->pinholes();
   for (uint32_t i = 0; i < range.flows; ++i) {
     const uint32_t flow = range.first + i * range.stride;
     RETURN_IF_ERROR(table.Open(PinholeOf(flow), GrantFor(flow), 1));
@@ -67,8 +67,7 @@ absl::Status StemContestant::OpenPinholes(const FlowRange& range) {
 }
 
 absl::Status StemContestant::OpenPolicedPinhole(uint32_t flow, const ByteRate& limit) {
-  return KernelPinholeTable(plane_->pinholes_fd())
-      .Open(PinholeOf(flow), PolicedGrant(flow, limit), 1);
+  return plane_->pinholes().Open(PinholeOf(flow), PolicedGrant(flow, limit), 1);
 }
 
 }  // namespace stem

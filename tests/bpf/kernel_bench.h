@@ -49,7 +49,7 @@ class KernelBench : public ::testing::Test {
     return Run(packet.Build(), side);
   }
 
-  KernelPinholeTable pinholes() const { return KernelPinholeTable(plane_->pinholes_fd()); }
+  KernelPinholeTable pinholes() { return plane_->pinholes(); }
   DataPlane& plane() { return *plane_; }
 
   // An agent's socket on queue 0 of the outside, until the end of the test.
