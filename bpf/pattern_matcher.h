@@ -5,8 +5,8 @@
  * Aggregated bit vectors (docs/decisions/0010): each dimension gives one row of bits, a bit saying
  * that its rule allows this packet's value there; a bit set in all five rows is a match. The
  * aggregate words in front of a row say which of its words are not zero, so only words that can
- * hold a match are read: few, because rules with like addresses have bits side by side. The number
- * of lookups does not depend on the number of rules.
+ * hold a match are read: few, because rules with like addresses have bits side by side
+ * (bpf/rule_abi.h). The number of lookups does not depend on the number of rules.
  */
 #ifndef STEM_PATTERN_MATCHER_H
 #define STEM_PATTERN_MATCHER_H
@@ -39,28 +39,29 @@ static __always_inline __u32 lowest_bit(__u64 bits) {
   return de_bruijn[((bits & -bits) * 0x0218a392cd3d5dbfull) >> 58];
 }
 
-/* The row of an address: the longest prefix of any rule that holds it decides. -1: tables broken.
- */
-static __always_inline int address_row(const __u8 address[16], __u8 version, __u32 which,
+#define BROKEN_TABLES 0xffffffffu /* a leaf that is no place of any row */
+
+/* The row of an address: the longest prefix of any rule that holds it decides. */
+static __always_inline __u32 address_row(const __u8 address[16], __u8 version, __u32 which,
                                        __u32 node_base) {
   const __u64* words = (const __u64*)address;
   struct stem_rule_roots* roots = bpf_map_lookup_elem(&rule_roots, &which);
-  if (!roots) return -1;
+  if (!roots) return BROKEN_TABLES;
   __u64 top = version == 4 ? address[12] << 8 | address[13] : address[0] << 8 | address[1];
   bound_u16(top);
-  __u16 entry = version == 4 ? roots->v4[top] : roots->v6[top];
+  __u32 entry = version == 4 ? roots->v4[top] : roots->v6[top];
   for (int i = 0; i < MAX_TRIE_NODES; i++) {
     if (entry & STEM_RULE_LEAF) break;
     __u32 index = node_base + entry;
     struct stem_rule_node* node = bpf_map_lookup_elem(&rule_nodes, &index);
-    if (!node) return -1;
+    if (!node) return BROKEN_TABLES;
     if ((words[0] & node->mask[0]) != node->key[0] || (words[1] & node->mask[1]) != node->key[1]) {
       entry = node->miss;
       break;
     }
     entry = node->child[address[node->depth & 15]];
   }
-  return entry & STEM_RULE_LEAF ? entry & ~STEM_RULE_LEAF : -1;
+  return entry & STEM_RULE_LEAF ? entry & ~STEM_RULE_LEAF : BROKEN_TABLES;
 }
 
 /* What the service dimension calls this packet. Without its header a fragment is only a protocol.
@@ -84,41 +85,90 @@ static __always_inline __u32 service_of(const struct packet* packet) {
   return packet->protocol;
 }
 
-static __always_inline const __u64* rule_row(__u32 dimension, __u32 row) {
-  __u32 index = rule_row_base[dimension] + row;
-  return bpf_map_lookup_elem(&rule_rows, &index);
-}
-
+/* Rows, each from its head on; of dimensions that are in use. */
 struct rule_rows {
   const __u64* of[STEM_RULE_DIMENSIONS];
 };
 
-static __always_inline int find_rows(const struct packet* packet, __u32 side,
-                                     struct rule_rows* rows) {
-  __u32 source = 0, destination = 1;
-  struct stem_rule_ports* source_ports = bpf_map_lookup_elem(&rule_ports, &source);
-  struct stem_rule_ports* destination_ports = bpf_map_lookup_elem(&rule_ports, &destination);
-  struct stem_rule_services* services = bpf_map_lookup_elem(&rule_services, &source);
-  const int source_row = address_row(packet->source, packet->version, 0, rule_node_base[0]);
-  const int destination_row =
-      address_row(packet->destination, packet->version, 1, rule_node_base[1]);
-  const __u32 service = service_of(packet);
-  if (!source_ports || !destination_ports || !services || source_row < 0 || destination_row < 0 ||
-      service >= STEM_SERVICES) {
-    return 0;
-  }
-  rows->of[0] = rule_row(0, source_row);
-  rows->of[1] = rule_row(1, destination_row);
-  rows->of[2] = rule_row(2, source_ports->row[packet->source_port]);
-  rows->of[3] = rule_row(3, destination_ports->row[packet->destination_port]);
-  rows->of[4] = rule_row(
-      4, side == STEM_SIDE_OUTSIDE ? services->outside[service] : services->inside[service]);
-  return rows->of[0] && rows->of[1] && rows->of[2] && rows->of[3] && rows->of[4];
+/* Dimensions. */
+#define BY_SOURCE 0
+#define BY_DESTINATION 1
+#define BY_SOURCE_PORT 2
+#define BY_DESTINATION_PORT 3
+#define BY_SERVICE 4
+
+/* NULL: the tables are broken. */
+static __always_inline const __u64* row_at(__u32 place) {
+  __u32 index = place / STEM_CHUNK_STARTS;
+  const struct stem_rule_chunk* chunk = bpf_map_lookup_elem(&rule_chunks, &index);
+  return chunk ? &chunk->word[place % STEM_CHUNK_STARTS] : 0;
 }
 
-/* `at` is below rule_aggregates + rule_words. */
-static __always_inline __u64 in_all(const struct rule_rows* rows, __u32 at) {
-  return rows->of[0][at] & rows->of[1][at] & rows->of[2][at] & rows->of[3][at] & rows->of[4][at];
+static __always_inline const __u64* address_row_of(const struct packet* packet, __u32 which) {
+  return row_at(address_row(which == 0 ? packet->source : packet->destination, packet->version,
+                            which, rule_node_base[which]));
+}
+
+static __always_inline const __u64* port_row(__u16 port, __u32 which) {
+  const struct stem_rule_ports* ports = bpf_map_lookup_elem(&rule_ports, &which);
+  return ports ? row_at(ports->row[port]) : 0;
+}
+
+static __always_inline const __u64* service_row(const struct packet* packet, __u32 side) {
+  const __u32 zero = 0;
+  const struct stem_rule_services* services = bpf_map_lookup_elem(&rule_services, &zero);
+  __u32 service = service_of(packet);
+  keep_pointer(service);
+  if (!services || service >= STEM_SERVICES) return 0;
+  return row_at(side == STEM_SIDE_OUTSIDE ? services->outside[service]
+                                          : services->inside[service]);
+}
+
+/* 0: the tables are broken. */
+static __always_inline int find_rows(const struct packet* packet, __u32 side,
+                                     struct rule_rows* rows) {
+  const __u64** of = rows->of;
+  if (rule_dimension_used[BY_SOURCE] && !(of[BY_SOURCE] = address_row_of(packet, 0))) return 0;
+  if (rule_dimension_used[BY_DESTINATION] && !(of[BY_DESTINATION] = address_row_of(packet, 1))) return 0;
+  if (rule_dimension_used[BY_SOURCE_PORT] && !(of[BY_SOURCE_PORT] = port_row(packet->source_port, 0))) return 0;
+  if (rule_dimension_used[BY_DESTINATION_PORT] &&
+      !(of[BY_DESTINATION_PORT] = port_row(packet->destination_port, 1))) {
+    return 0;
+  }
+  of[BY_SERVICE] = service_row(packet, side); /* always in use */
+  return of[BY_SERVICE] != 0;
+}
+
+/* Where a search stands. Kept in one struct because bpf_loop() hands its steps one pointer. */
+struct rule_search {
+  struct rule_rows rows;
+  const struct stem_rule_entries* entries;
+  __u64 words; /* of this aggregate, still to be looked at; at last: observers that match */
+  __u32 aggregate;
+  __u32 broken; /* the tables do not fit each other */
+  __u32 best;   /* place in the list of the first match so far */
+  __u32 best_bit;
+  __u32 bytes;
+};
+
+/* What is in one aggregate of all rows. */
+static __always_inline __u64 in_all_aggregates(const struct rule_rows* rows, __u32 aggregate) {
+  __u64 all = ~0ull;
+  for (int i = 0; i < STEM_RULE_DIMENSIONS; i++) {
+    if (rule_dimension_used[i]) all &= rows->of[i][1 + aggregate];
+  }
+  return all;
+}
+
+/* What is in one word of all rows; by their aggregates none has it empty. */
+static __always_inline __u64 in_all_words(const struct rule_rows* rows, __u32 word) {
+  __u64 all = ~0ull;
+  for (int i = 0; i < STEM_RULE_DIMENSIONS; i++) {
+    if (!rule_dimension_used[i]) continue;
+    const __u64* row = rows->of[i];
+    all &= row[1 + rule_aggregates + stem_row_kept(*row, word)];
+  }
+  return all;
 }
 
 static __always_inline void count_rule(__u32 slot, __u32 bytes) {
@@ -153,47 +203,38 @@ static __always_inline __u32 unknown_zero(void) {
 #endif
 }
 
-/* Where a search stands. Kept in one struct because bpf_loop() hands its steps one pointer. */
-struct rule_search {
-  struct rule_rows rows;
-  const struct stem_rule_entries* entries;
-  __u64 words; /* of this aggregate, still to be looked at; at last: observers that match */
-  __u32 aggregate;
-  __u32 complete; /* all aggregates have been looked at */
-  __u32 best;     /* place in the list of the first match so far */
-  __u32 best_bit;
-  __u32 bytes;
-};
 #define SEARCH_ON 0
 #define SEARCH_ENDED 1
 #define NO_RULE 0xffffffff
 
-/* Looks at one word, the next that is not zero in all aggregates. */
-static long search_step(__u32 step, struct rule_search* search) {
-  (void)step;
-  if (!search->words) {
-    const __u32 aggregate = search->aggregate + 1;
-    if (aggregate >= rule_aggregates) {
-      search->complete = 1;
-      return SEARCH_ENDED;
-    }
-    search->aggregate = aggregate;
-    search->words = in_all(&search->rows, aggregate);
-    if (!search->words) return SEARCH_ON;
-  }
-  const __u32 word = search->aggregate * 64 + lowest_bit(search->words);
-  if (word >= rule_words) return SEARCH_ENDED;
+/* Looks at the next word of this aggregate that no row has empty; there is one. */
+static __always_inline void look_at_word(struct rule_search* search) {
+  __u32 word = search->aggregate * 64 + lowest_bit(search->words);
+  keep_pointer(word); /* and no other value that is the same is compared */
   search->words &= search->words - 1;
-  const __u64 found = in_all(&search->rows, rule_aggregates + word);
-  if (!found) return SEARCH_ON;
+  if (word >= rule_words) {
+    search->broken = 1;
+    return;
+  }
+  const __u64 found = in_all_words(&search->rows, word);
+  if (!found) return;
   /* Within a word the rules are in the order of the list: its lowest bit is its first match. */
   const __u32 bit = word * 64 + lowest_bit(found);
-  if (bit >= STEM_RULE_BITS) return SEARCH_ENDED;
+  if (bit >= STEM_RULE_BITS) {
+    search->broken = 1;
+    return;
+  }
   const __u32 place = search->entries->of[bit].place;
   if (place < search->best) {
     search->best = place;
     search->best_bit = bit;
   }
+}
+
+static long search_step(__u32 step, struct rule_search* search) {
+  (void)step;
+  if (!search->words) return SEARCH_ENDED;
+  look_at_word(search);
   return SEARCH_ON;
 }
 
@@ -210,28 +251,38 @@ static long observe_step(__u32 step, struct rule_search* search) {
 /*
  * The first rule that decides about this packet; it and the observing rules before it have counted
  * the packet (IP bytes). Tables that do not fit each other, which no compiler of ours makes, deny.
- * Loops of the language's own would cost the verifier a second with 16,384 rules.
+ *
+ * What most packets need is here: an aggregate or two with one word each. Every step of a
+ * bpf_loop() is a call, and a return is dear (docs/decisions/0012); but a loop of the language's
+ * own over all words would cost the verifier a second with 16,384 rules.
  */
 static __noinline __u64 search_rules(const struct packet* packet, __u32 side) {
   const __u64 broken = STEM_RULE_DENY;
   const __u32 zero = 0;
   const __u32 nothing = unknown_zero();
-  struct rule_search search = {.aggregate = nothing,
-                               .complete = nothing,
+  struct rule_search search = {.broken = nothing,
                                .best = NO_RULE - nothing,
                                .best_bit = nothing,
                                .bytes = packet->ip_length};
   search.entries = bpf_map_lookup_elem(&rule_entries, &zero);
   if (!search.entries || !find_rows(packet, side, &search.rows)) return broken;
 
-  search.words = in_all(&search.rows, 0);
-  if (rule_observers) search.words &= ~1ull; /* they have the first word to themselves */
-  bpf_loop(rule_aggregates + rule_words, search_step, &search, 0);
-  if (!search.complete) return broken;
+  for (__u32 aggregate = 0; aggregate < STEM_RULE_AGGREGATES; aggregate++) {
+    if (aggregate >= rule_aggregates) break;
+    search.words = in_all_aggregates(&search.rows, aggregate);
+    if (aggregate == 0 && rule_observers) search.words &= ~1ull; /* they have it to themselves */
+    if (!search.words) continue;
+    search.aggregate = aggregate;
+    look_at_word(&search);
+    if (!search.words) continue;
+    look_at_word(&search);
+    if (search.words) bpf_loop(64, search_step, &search, 0);
+  }
+  if (search.broken) return broken;
 
   if (rule_observers) {
-    search.words = in_all(&search.rows, rule_aggregates);
-    bpf_loop(64, observe_step, &search, 0);
+    search.words = in_all_aggregates(&search.rows, 0) & 1 ? in_all_words(&search.rows, 0) : 0;
+    if (search.words) bpf_loop(64, observe_step, &search, 0);
   }
   if (search.best == NO_RULE) return STEM_RULE_END;
   if (search.best_bit >= STEM_RULE_BITS) return broken;

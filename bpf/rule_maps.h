@@ -11,7 +11,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "bpf/stem_abi.h"
+#include "bpf/rule_abi.h"
 
 /* Fixed at load. The tests that run this code in user space set it themselves. */
 #ifndef FIXED_AT_LOAD
@@ -20,9 +20,10 @@
 
 FIXED_AT_LOAD __u32 rule_count = 0;
 FIXED_AT_LOAD __u32 rule_words = 0;      /* of 64 rules each: a row's bits */
-FIXED_AT_LOAD __u32 rule_aggregates = 0; /* of 64 words each: before a row's bits, see STEM_ROW */
+FIXED_AT_LOAD __u32 rule_aggregates = 0; /* of 64 words each: before a row's bits */
 FIXED_AT_LOAD __u32 rule_observers = 0;  /* rules that count and do not decide */
-FIXED_AT_LOAD __u32 rule_row_base[STEM_RULE_DIMENSIONS] = {0}; /* in `rule_rows` */
+/* Whether a dimension tells packets apart: one where every rule allows everything is left out. */
+FIXED_AT_LOAD __u32 rule_dimension_used[STEM_RULE_DIMENSIONS] = {0};
 FIXED_AT_LOAD __u32 rule_node_base[2] = {0};                   /* in `rule_nodes` */
 
 /* Roots of the two address tries: [0] source, [1] destination. */
@@ -55,13 +56,13 @@ struct {
   __type(value, struct stem_rule_services);
 } rule_services SEC(".maps");
 
-/* STEM_ROW: rule_aggregates words, then rule_words words. Size and number by the rule set. */
+/* The rows of all dimensions. */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
-  __uint(max_entries, 1);
-  __uint(key_size, sizeof(__u32));
-  __uint(value_size, 2 * sizeof(__u64));
-} rule_rows SEC(".maps");
+  __uint(max_entries, 1); /* by the rule set */
+  __type(key, __u32);
+  __type(value, struct stem_rule_chunk);
+} rule_chunks SEC(".maps");
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);

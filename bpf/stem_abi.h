@@ -255,65 +255,12 @@ struct stem_call {
 };
 STEM_STATIC_ASSERT(sizeof(struct stem_call) == 1024 + 72, "value has no holes");
 
-/*
- * The static rules, compiled (docs/decisions/0010). Dimensions: source address, destination
- * address, source port, destination port, service. Each maps a packet's value to the number of a
- * row in `rule_rows`, counted from the dimension's base.
- */
-#define STEM_RULE_DIMENSIONS 5
 enum stem_rule_action {
   STEM_RULE_END = 0, /* no rule matched */
   STEM_RULE_ALLOW = 1,
   STEM_RULE_DENY = 2,
   STEM_RULE_INSPECT = 3, /* as SIP, on whatever port */
   STEM_RULE_OBSERVE = 4, /* counted, then the search goes on */
-};
-/* An entry of an address trie: a row, or with the top bit clear a node counted from its base. */
-#define STEM_RULE_LEAF 0x8000
-
-/* The first two bytes of an address. */
-struct stem_rule_roots {
-  __u16 v4[65536];
-  __u16 v6[65536];
-};
-/* Further bytes: `depth` is the one looked at here, those before it must be as in `key`. */
-struct stem_rule_node {
-  __u64 key[2];  /* as the address lies in memory */
-  __u64 mask[2]; /* all ones before `depth` */
-  __u16 miss;    /* the entry when they differ; a row */
-  __u16 depth;
-  __u32 reserved;
-  __u16 child[256];
-};
-STEM_STATIC_ASSERT(sizeof(struct stem_rule_node) == 552, "value has no holes");
-
-struct stem_rule_ports {
-  __u16 row[65536];
-};
-
-/*
- * Services: a protocol number (0 to 255) where nothing else is known of the packet, TCP with its
- * flags byte, ICMP and ICMPv6 with their type, UDP with its ports.
- */
-#define STEM_SERVICE_TCP 256
-#define STEM_SERVICE_ICMP 512
-#define STEM_SERVICE_ICMPV6 768
-#define STEM_SERVICE_UDP 1024
-#define STEM_SERVICES 1025
-struct stem_rule_services {
-  __u16 outside[STEM_SERVICES]; /* arriving outside */
-  __u16 inside[STEM_SERVICES];
-};
-
-struct stem_rule_entry {
-  __u32 place; /* in the list of rules: the lowest that matches decides */
-  enum stem_rule_action action;
-  __u32 slot; /* in `rule_counters` */
-};
-/* By bit. Rules that observe have the first 64 to themselves, if there are any. */
-#define STEM_RULE_BITS (STEM_MAX_RULES + 64)
-struct stem_rule_entries {
-  struct stem_rule_entry of[STEM_RULE_BITS];
 };
 
 /* Key of `rule_slots`: NUL-terminated, and NUL to its end. */

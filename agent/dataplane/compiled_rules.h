@@ -3,21 +3,38 @@
 // compiler; no kernel needed to make or to read one.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "bpf/stem_abi.h"
+#include "bpf/rule_abi.h"
 
 namespace stem {
 
-// Rows of one dimension: `words` of aggregate and bits each, one after the other.
-struct RuleRows {
-  std::vector<uint64_t> words;
-  uint32_t count = 0;
+// The rows of all dimensions, one behind the other.
+class RuleChunks {
+ public:
+  // The place where the row was put.
+  uint32_t Append(std::span<const uint64_t> row) {
+    if (chunks_.empty() || next_ >= STEM_CHUNK_STARTS) {
+      chunks_.emplace_back();
+      next_ = 0;
+    }
+    std::copy(row.begin(), row.end(), chunks_.back().word + next_);
+    const size_t place = (chunks_.size() - 1) * STEM_CHUNK_STARTS + next_;
+    next_ += row.size();
+    return static_cast<uint32_t>(place);
+  }
+  const std::vector<stem_rule_chunk>& all() const { return chunks_; }
+
+ private:
+  std::vector<stem_rule_chunk> chunks_;
+  size_t next_ = 0;  // free word of the last chunk
 };
 
 struct RuleAddresses {
@@ -41,16 +58,18 @@ struct CompiledRules {
   std::array<std::unique_ptr<stem_rule_ports>, 2> ports = {std::make_unique<stem_rule_ports>(),
                                                            std::make_unique<stem_rule_ports>()};
   std::unique_ptr<stem_rule_services> services = std::make_unique<stem_rule_services>();
-  std::array<RuleRows, STEM_RULE_DIMENSIONS> rows;
+  RuleChunks chunks;
+  // Whether a dimension tells packets apart. The last is looked at always, so that the bits of a
+  // match come from some row.
+  std::array<bool, STEM_RULE_DIMENSIONS> used{false, false, false, false, true};
 
-  size_t row_bytes() const { return (aggregates + words) * sizeof(uint64_t); }
   // What the tables take in the kernel, the per-rule counters not included.
   size_t KernelBytes() const {
-    size_t rows_total = 0, nodes = 0;
-    for (const RuleRows& one : rows) rows_total += one.count;
+    size_t nodes = 0;
     for (const RuleAddresses& one : addresses) nodes += one.nodes.size();
-    return rows_total * row_bytes() + nodes * sizeof(stem_rule_node) + 2 * sizeof(stem_rule_roots) +
-           2 * sizeof(stem_rule_ports) + sizeof(stem_rule_services) + sizeof(stem_rule_entries);
+    return chunks.all().size() * sizeof(stem_rule_chunk) + nodes * sizeof(stem_rule_node) +
+           2 * sizeof(stem_rule_roots) + 2 * sizeof(stem_rule_ports) + sizeof(stem_rule_services) +
+           sizeof(stem_rule_entries);
   }
 };
 

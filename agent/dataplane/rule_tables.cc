@@ -112,11 +112,8 @@ absl::Status SizeRuleTables(const CompiledRules& rules, stem_pipeline& pipeline)
   fixed.rules_observe = rules.observers > 0;
   if (rules.rules.empty()) return absl::OkStatus();
 
-  uint32_t row_count = 0, node_count = 0;
-  for (size_t i = 0; i < rules.rows.size(); ++i) {
-    fixed.rule_row_base[i] = row_count;
-    row_count += rules.rows[i].count;
-  }
+  std::copy(rules.used.begin(), rules.used.end(), fixed.rule_dimension_used);
+  uint32_t node_count = 0;
   for (size_t i = 0; i < rules.addresses.size(); ++i) {
     fixed.rule_node_base[i] = node_count;
     node_count += static_cast<uint32_t>(rules.addresses[i].nodes.size());
@@ -125,9 +122,8 @@ absl::Status SizeRuleTables(const CompiledRules& rules, stem_pipeline& pipeline)
     return bpf_map__set_max_entries(map, std::max(entries, 1u));
   };
   for (const int error :
-       {size(pipeline.maps.rule_rows, row_count), size(pipeline.maps.rule_nodes, node_count),
-        bpf_map__set_value_size(pipeline.maps.rule_rows,
-                                static_cast<uint32_t>(rules.row_bytes()))}) {
+       {size(pipeline.maps.rule_nodes, node_count),
+        size(pipeline.maps.rule_chunks, static_cast<uint32_t>(rules.chunks.all().size()))}) {
     if (error != 0) return ErrnoStatus(error, "sizing the tables of the rules");
   }
   return absl::OkStatus();
@@ -135,12 +131,9 @@ absl::Status SizeRuleTables(const CompiledRules& rules, stem_pipeline& pipeline)
 
 absl::Status FillRuleTables(const CompiledRules& rules, const stem_pipeline& pipeline) {
   if (rules.rules.empty()) return absl::OkStatus();
-  uint32_t row = 0, node = 0;
-  for (const RuleRows& rows : rules.rows) {
-    const size_t stride = rules.aggregates + rules.words;
-    for (uint32_t i = 0; i < rows.count; ++i) {
-      RETURN_IF_ERROR(Write(pipeline.maps.rule_rows, row++, &rows.words[i * stride]));
-    }
+  uint32_t node = 0, chunk = 0;
+  for (const stem_rule_chunk& one : rules.chunks.all()) {
+    RETURN_IF_ERROR(Write(pipeline.maps.rule_chunks, chunk++, &one));
   }
   for (uint32_t which = 0; which < rules.addresses.size(); ++which) {
     const RuleAddresses& addresses = rules.addresses[which];

@@ -6,8 +6,6 @@
 #include <span>
 #include <tuple>
 
-#include "fmt/format.h"
-
 namespace stem {
 namespace {
 
@@ -17,19 +15,19 @@ constexpr size_t kRootBytes = 2;
 struct RowPrefix {
   IpAddress address;
   int bits = 0;
-  uint16_t leaf = 0;  // the entry of addresses for which this is the longest prefix
+  uint32_t leaf = 0;  // the entry of addresses for which this is the longest prefix
 };
 // In the order of a walk: a prefix comes before those it holds, and they before what follows it.
 using Prefixes = std::span<const RowPrefix>;
 
-uint16_t Leaf(uint32_t row) { return static_cast<uint16_t>(STEM_RULE_LEAF | row); }
+uint32_t Leaf(uint32_t place) { return STEM_RULE_LEAF | place; }
 
 class TrieBuilder {
  public:
   explicit TrieBuilder(RuleAddresses& out) : out_(out) {}
 
   // Fills `table` by the two bytes of the address at `at`.
-  void FillRoot(__u16 (&table)[65536], size_t at, Prefixes prefixes, uint16_t wildcard) {
+  void FillRoot(__u32 (&table)[65536], size_t at, Prefixes prefixes, uint32_t wildcard) {
     std::fill(std::begin(table), std::end(table), wildcard);
     const int end = static_cast<int>(at + kRootBytes) * 8;
     for (size_t i = 0; i < prefixes.size();) {
@@ -46,8 +44,6 @@ class TrieBuilder {
     }
   }
 
-  bool too_many() const { return too_many_; }
-
  private:
   // How many prefixes from the first on have its first `bytes` bytes.
   static size_t SharedPath(Prefixes prefixes, size_t bytes) {
@@ -62,7 +58,7 @@ class TrieBuilder {
 
   // The entry for addresses that share the first `depth` bytes of `prefixes`, all of them longer
   // than that. `miss` is the entry of addresses that none of them holds.
-  uint16_t Subtrie(Prefixes prefixes, size_t depth, uint16_t miss) {
+  uint32_t Subtrie(Prefixes prefixes, size_t depth, uint32_t miss) {
     const auto& first = prefixes.front().address.bytes;
     const auto& last = prefixes.back().address.bytes;
     // Down to the first byte where a prefix ends or two differ.
@@ -74,19 +70,15 @@ class TrieBuilder {
       if (first[byte] != last[byte]) at = byte;
     }
     const size_t index = out_.nodes.size();
-    if (index >= STEM_RULE_LEAF) {
-      too_many_ = true;
-      return miss;
-    }
     out_.nodes.emplace_back();
     stem_rule_node node{};
     std::memcpy(node.key, first.data(), at);
     std::memset(node.mask, 0xff, at);
-    node.depth = static_cast<__u16>(at);
+    node.depth = static_cast<__u32>(at);
     node.miss = miss;
     FillNode(node, prefixes, at);
     out_.nodes[index] = node;
-    return static_cast<uint16_t>(index);
+    return static_cast<uint32_t>(index);
   }
 
   void FillNode(stem_rule_node& node, Prefixes prefixes, size_t at) {
@@ -107,7 +99,6 @@ class TrieBuilder {
   }
 
   RuleAddresses& out_;
-  bool too_many_ = false;
 };
 
 // Gives each prefix the row of its own rules and of those whose prefixes hold it.
@@ -133,8 +124,8 @@ std::vector<RowPrefix> WithRows(const std::vector<const PrefixRules*>& family,
 
 }  // namespace
 
-absl::StatusOr<RuleAddresses> BuildAddressTrie(std::vector<PrefixRules> prefixes,
-                                               const RuleBits& wildcards, RowTable& rows) {
+RuleAddresses BuildAddressTrie(std::vector<PrefixRules> prefixes, const RuleBits& wildcards,
+                               RowTable& rows) {
   std::sort(prefixes.begin(), prefixes.end(), [](const PrefixRules& a, const PrefixRules& b) {
     return std::tie(a.prefix.address, a.prefix.bits) < std::tie(b.prefix.address, b.prefix.bits);
   });
@@ -142,15 +133,11 @@ absl::StatusOr<RuleAddresses> BuildAddressTrie(std::vector<PrefixRules> prefixes
   for (const PrefixRules& one : prefixes) {
     (one.prefix.address.is_v4() ? v4 : v6).push_back(&one);
   }
-  const uint16_t wildcard = Leaf(rows.Add(wildcards));
+  const uint32_t wildcard = Leaf(rows.Add(wildcards));
   RuleAddresses out;
   TrieBuilder builder(out);
   builder.FillRoot(out.roots->v4, kV4Bits / 8, WithRows(v4, wildcards, rows), wildcard);
   builder.FillRoot(out.roots->v6, 0, WithRows(v6, wildcards, rows), wildcard);
-  if (builder.too_many()) {
-    return absl::ResourceExhaustedError(fmt::format(
-        "the prefixes need more than {} trie nodes: fewer or wider prefixes", STEM_RULE_LEAF));
-  }
   return out;
 }
 

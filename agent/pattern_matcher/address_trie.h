@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "absl/status/statusor.h"
 #include "agent/dataplane/compiled_rules.h"
 #include "agent/pattern_matcher/row_table.h"
 #include "common/address.h"
@@ -20,9 +19,8 @@ struct PrefixRules {
 };
 
 // `prefixes` of both families, each once, in no order; `wildcards` are the rules without a prefix.
-// Each address leads to the row of all rules whose prefix holds it. RESOURCE_EXHAUSTED when there
-// are more nodes than an entry can number.
-absl::StatusOr<RuleAddresses> BuildAddressTrie(std::vector<PrefixRules> prefixes,
-                                               const RuleBits& wildcards, RowTable& rows);
+// Each address leads to the row of all rules whose prefix holds it.
+RuleAddresses BuildAddressTrie(std::vector<PrefixRules> prefixes, const RuleBits& wildcards,
+                               RowTable& rows);
 
 }  // namespace stem

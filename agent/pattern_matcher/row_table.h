@@ -18,20 +18,22 @@ inline void FlipBit(RuleBits& bits, uint32_t bit) { bits[bit / 64] ^= uint64_t{1
 
 class RowTable {
  public:
-  // Every set has `words` words; a row has `aggregates` more before them.
-  RowTable(uint32_t words, uint32_t aggregates) : words_(words), aggregates_(aggregates) {}
+  // Every set has `words` words; a row has `aggregates` more before them. Rows are added to
+  // `chunks`, which outlives the table.
+  RowTable(uint32_t words, uint32_t aggregates, RuleChunks& chunks)
+      : words_(words), aggregates_(aggregates), chunks_(chunks) {}
 
-  // The number of the row with these bits.
+  // The place of the row with these bits (bpf/rule_abi.h).
   uint32_t Add(const RuleBits& bits);
 
-  uint32_t count() const { return rows_.count; }
-  RuleRows Take() { return std::move(rows_); }
+  // Different rows.
+  size_t count() const { return known_.size(); }
 
  private:
   uint32_t words_;
   uint32_t aggregates_;
-  RuleRows rows_;
-  absl::flat_hash_map<uint64_t, std::vector<uint32_t>> by_hash_;
+  RuleChunks& chunks_;
+  absl::flat_hash_map<RuleBits, uint32_t> known_;  // to their places
 };
 
 }  // namespace stem

@@ -38,9 +38,9 @@ class Compiler {
     }
   }
 
-  absl::StatusOr<CompiledRules> Compile() && {
-    RETURN_IF_ERROR(AddAddresses(0, &Rule::source));
-    RETURN_IF_ERROR(AddAddresses(1, &Rule::destination));
+  CompiledRules Compile() && {
+    AddAddresses(0, &Rule::source);
+    AddAddresses(1, &Rule::destination);
     AddPorts(0, &Rule::source_ports);
     AddPorts(1, &Rule::destination_ports);
     AddServices();
@@ -50,9 +50,9 @@ class Compiler {
  private:
   uint32_t Bit(size_t rule) const { return out_.rules[rule].bit; }
   RuleBits NoRules() const { return RuleBits(out_.words); }
-  RowTable NewRows() const { return RowTable(out_.words, out_.aggregates); }
+  RowTable NewRows() { return RowTable(out_.words, out_.aggregates, out_.chunks); }
 
-  absl::Status AddAddresses(size_t which, std::optional<Prefix> Rule::*field) {
+  void AddAddresses(size_t which, std::optional<Prefix> Rule::*field) {
     RowTable rows = NewRows();
     RuleBits wildcards = NoRules();
     std::map<std::pair<IpAddress, int>, std::vector<uint32_t>> named;
@@ -68,9 +68,8 @@ class Compiler {
     for (auto& [key, rules] : named) {
       prefixes.push_back({Prefix{key.first, key.second}, std::move(rules)});
     }
-    ASSIGN_OR_RETURN(out_.addresses[which], BuildAddressTrie(std::move(prefixes), wildcards, rows));
-    out_.rows[which] = rows.Take();
-    return absl::OkStatus();
+    out_.addresses[which] = BuildAddressTrie(std::move(prefixes), wildcards, rows);
+    out_.used[which] = rows.count() > 1;
   }
 
   // One pass over all ports, with the rules whose range holds the port at hand.
@@ -85,15 +84,15 @@ class Compiler {
     }
     std::sort(flips.begin(), flips.end());
     stem_rule_ports& table = *out_.ports[which];
-    std::fill(std::begin(table.row), std::end(table.row), static_cast<__u16>(rows.Add(current)));
+    std::fill(std::begin(table.row), std::end(table.row), rows.Add(current));
     for (size_t i = 0; i < flips.size();) {
       const uint32_t port = flips[i].first;
       if (port >= kPorts) break;
       while (i < flips.size() && flips[i].first == port) FlipBit(current, flips[i++].second);
       const uint32_t end = i < flips.size() ? std::min(flips[i].first, kPorts) : kPorts;
-      std::fill(table.row + port, table.row + end, static_cast<__u16>(rows.Add(current)));
+      std::fill(table.row + port, table.row + end, rows.Add(current));
     }
-    out_.rows[2 + which] = rows.Take();
+    out_.used[2 + which] = rows.count() > 1;
   }
 
   // What a rule asks of the service dimension.
@@ -139,7 +138,7 @@ class Compiler {
       SetBit(bits, Bit(i));
     }
     // Most services are wanted by the same few: their row is made once.
-    std::map<std::vector<const RuleBits*>, uint16_t> made;
+    std::map<std::vector<const RuleBits*>, uint32_t> made;
     for (const stem_side side : {STEM_SIDE_OUTSIDE, STEM_SIDE_INSIDE}) {
       for (uint32_t service = 0; service < STEM_SERVICES; ++service) {
         std::vector<const RuleBits*> parts;
@@ -147,12 +146,11 @@ class Compiler {
           if (want.Allows(side, service)) parts.push_back(&bits);
         }
         auto [found, is_new] = made.try_emplace(parts, 0);
-        if (is_new) found->second = static_cast<uint16_t>(rows.Add(Union(parts)));
+        if (is_new) found->second = rows.Add(Union(parts));
         (side == STEM_SIDE_OUTSIDE ? out_.services->outside : out_.services->inside)[service] =
             found->second;
       }
     }
-    out_.rows[4] = rows.Take();
   }
 
   RuleBits Union(const std::vector<const RuleBits*>& parts) const {
@@ -183,7 +181,7 @@ absl::StatusOr<std::shared_ptr<const CompiledRules>> CompileRules(std::span<cons
         fmt::format("{} rules with action observe, at most {} can be looked at for one packet",
                     observers, STEM_MAX_OBSERVERS));
   }
-  ASSIGN_OR_RETURN(CompiledRules compiled, Compiler(rules).Compile());
+  CompiledRules compiled = Compiler(rules).Compile();
   if (compiled.KernelBytes() > limits.kernel_bytes) {
     return absl::ResourceExhaustedError(
         fmt::format("the rules need {:.1f} MiB of kernel memory, limits.rule_memory allows {:.1f} "

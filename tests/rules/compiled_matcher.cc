@@ -11,11 +11,7 @@ CompiledMatcher::CompiledMatcher(const CompiledRules& rules)
   tables_.words = rules.words;
   tables_.aggregates = rules.aggregates;
   tables_.observers = rules.observers;
-  for (size_t i = 0; i < rules.rows.size(); ++i) {
-    tables_.row_base[i] = tables_.row_count;
-    tables_.row_count += rules.rows[i].count;
-    rows_.insert(rows_.end(), rules.rows[i].words.begin(), rules.rows[i].words.end());
-  }
+  std::copy(rules.used.begin(), rules.used.end(), tables_.dimension_used);
   for (size_t i = 0; i < 2; ++i) {
     const auto& nodes = rules.addresses[i].nodes;
     tables_.node_base[i] = tables_.node_count;
@@ -27,7 +23,8 @@ CompiledMatcher::CompiledMatcher(const CompiledRules& rules)
   for (uint32_t i = 0; i < rules.rules.size(); ++i) {
     entries_->of[rules.rules[i].bit] = {i, rules.rules[i].action, i};
   }
-  tables_.rows = rows_.data();
+  tables_.chunks = rules.chunks.all().data();
+  tables_.chunk_count = static_cast<uint32_t>(rules.chunks.all().size());
   tables_.nodes = nodes_.data();
   tables_.services = rules.services.get();
   tables_.entries = entries_.get();

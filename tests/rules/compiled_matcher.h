@@ -23,7 +23,6 @@ class CompiledMatcher {
   uint64_t packets(size_t rule) const { return counters_[rule].packets; }
 
  private:
-  std::vector<__u64> rows_;
   std::vector<stem_rule_node> nodes_;
   std::unique_ptr<stem_rule_entries> entries_ = std::make_unique<stem_rule_entries>();
   std::vector<stem_count> counters_;

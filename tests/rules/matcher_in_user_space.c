@@ -19,9 +19,8 @@ static void* bpf_map_lookup_elem(void* map, const void* key) {
   __u32 index;
   memcpy(&index, key, sizeof(index));
   current->lookups++;
-  if (map == &rule_rows) {
-    if (index >= current->row_count) return 0;
-    return (void*)(current->rows + (size_t)index * (rule_aggregates + rule_words));
+  if (map == &rule_chunks) {
+    return index < current->chunk_count ? (void*)(current->chunks + index) : 0;
   }
   if (map == &rule_nodes) {
     return index < current->node_count ? (void*)(current->nodes + index) : 0;
@@ -41,7 +40,7 @@ struct user_space_match match_in_user_space(struct user_space_rules* rules,
   rule_words = rules->words;
   rule_aggregates = rules->aggregates;
   rule_observers = rules->observers;
-  memcpy(rule_row_base, rules->row_base, sizeof(rule_row_base));
+  memcpy(rule_dimension_used, rules->dimension_used, sizeof(rule_dimension_used));
   memcpy(rule_node_base, rules->node_base, sizeof(rule_node_base));
   (void)rule_slots;
 

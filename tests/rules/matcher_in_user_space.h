@@ -6,7 +6,7 @@
 #ifndef STEM_MATCHER_IN_USER_SPACE_H
 #define STEM_MATCHER_IN_USER_SPACE_H
 
-#include "bpf/stem_abi.h"
+#include "bpf/rule_abi.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -14,9 +14,9 @@ extern "C" {
 
 struct user_space_rules {
   __u32 count, words, aggregates, observers;
-  __u32 row_base[STEM_RULE_DIMENSIONS], row_count;
+  __u32 dimension_used[STEM_RULE_DIMENSIONS], chunk_count;
   __u32 node_base[2], node_count;
-  const __u64* rows;
+  const struct stem_rule_chunk* chunks;
   const struct stem_rule_node* nodes;
   const struct stem_rule_roots* roots[2];
   const struct stem_rule_ports* ports[2];
