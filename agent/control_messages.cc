@@ -86,6 +86,19 @@ v1::Endpoint ToMessage(const Endpoint& endpoint) {
   return out;
 }
 
+v1::MediaLimits ToMessage(const MediaLimits& limits) {
+  v1::MediaLimits out;
+  out.set_bytes_per_second(limits.bytes.per_second);
+  out.set_bytes_burst(limits.bytes.burst);
+  out.set_packets_per_second(limits.packets.per_second);
+  out.set_packets_burst(limits.packets.burst);
+  out.set_max_length(limits.max_length);
+  for (uint32_t type = 0; type < 128; ++type) {
+    if ((limits.payload_types[type / 64] >> type % 64 & 1) != 0) out.add_payload_types(type);
+  }
+  return out;
+}
+
 v1::Pinhole ToMessage(const Pinhole& pinhole, uint64_t now_ns) {
   v1::Pinhole out;
   *out.mutable_destination() = ToMessage(pinhole.key.destination);
@@ -98,6 +111,9 @@ v1::Pinhole ToMessage(const Pinhole& pinhole, uint64_t now_ns) {
   out.set_idle_ms(pinhole.use.last_seen_ns == 0 ? -1 : ElapsedMs(pinhole.use.last_seen_ns, now_ns));
   out.set_age_ms(ElapsedMs(pinhole.use.opened_ns, now_ns));
   out.set_wrong_peer(pinhole.use.wrong_peer);
+  out.set_too_fast(pinhole.use.too_fast);
+  out.set_refused(pinhole.use.refused);
+  *out.mutable_limits() = ToMessage(pinhole.grant.limits);
   return out;
 }
 

@@ -129,8 +129,14 @@ std::string RenderPinholes(const google::protobuf::RepeatedPtrField<v1::Pinhole>
                {"BYTES", Align::kRight},
                {"IDLE", Align::kRight},
                {"AGE", Align::kRight},
+               {"LIMIT", Align::kRight},
                {"WRONG PEER", Align::kRight},
+               {"TOO FAST", Align::kRight},
+               {"BAD RTP", Align::kRight},
                {"CALL"}});
+  const auto refused = [](uint64_t packets) {
+    return Cell{Counted(packets), packets > 0 ? Paint::kRed : Paint::kPlain};
+  };
   for (const v1::Pinhole* pinhole : sorted) {
     table.AddRow(
         {{std::string(SideText(pinhole->from()))},
@@ -141,7 +147,10 @@ std::string RenderPinholes(const google::protobuf::RepeatedPtrField<v1::Pinhole>
          {Counted(pinhole->bytes())},
          {pinhole->idle_ms() < 0 ? "no packet yet" : Lasting(pinhole->idle_ms())},
          {Lasting(pinhole->age_ms())},
-         {Counted(pinhole->wrong_peer()), pinhole->wrong_peer() > 0 ? Paint::kRed : Paint::kPlain},
+         {ByteRate(pinhole->limits().bytes_per_second())},
+         refused(pinhole->wrong_peer()),
+         refused(pinhole->too_fast()),
+         refused(pinhole->refused()),
          {screen.Safe(pinhole->call()), Paint::kDim}});
   }
   return table.Render(screen);

@@ -46,6 +46,19 @@ std::string Microseconds(double microseconds, const Screen& screen) {
   return fmt::format("{:.{}f} {}", value, decimals, unit);
 }
 
+std::string ByteRate(uint64_t bytes_per_second) {
+  if (bytes_per_second == 0) return "none";
+  double value = static_cast<double>(bytes_per_second);
+  std::string_view unit = "B/s";
+  for (const std::string_view larger : {"kB/s", "MB/s", "GB/s"}) {
+    if (value < 999.5) break;
+    value /= 1000;
+    unit = larger;
+  }
+  const bool whole = unit == "B/s" || value >= 99.95;
+  return fmt::format("{:.{}f} {}", value, whole ? 0 : value < 9.995 ? 2 : 1, unit);
+}
+
 std::string AddressText(const v1::Endpoint& endpoint) {
   const std::string& address = endpoint.address();
   if (endpoint.port() == 0) return address;

@@ -18,6 +18,9 @@ std::string Counted(uint64_t number);
 // Negative durations (a clock was set back) are shown as "0 ms".
 std::string Lasting(int64_t milliseconds);
 
+// Three significant digits: "800 B/s", "15.0 kB/s", "1.25 GB/s"; "none" for 0.
+std::string ByteRate(uint64_t bytes_per_second);
+
 // Three significant digits: "0.42 µs", "18.3 µs", "1.24 ms", "2.50 s".
 std::string Microseconds(double microseconds, const Screen& screen);
 

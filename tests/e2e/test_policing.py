@@ -38,6 +38,10 @@ def test_a_flood_is_policed_while_another_call_goes_on(firewall, converse):
     counted = firewall.counted(before)
     refused = counted["outside", "media_too_fast"] + counted.get(("outside", "media_too_many"), 0)
     assert refused > 1000
+    pinhole = pinhole_to(firewall, talk.callee_rtp)
+    assert int(pinhole["too_fast"]) >= refused > 0
+    assert int(pinhole["limits"]["bytes_per_second"]) == pytest.approx(PCMU_BYTES, rel=0.01)
+    assert pinhole["limits"]["payload_types"] == [0]
     assert 0.8 * PCMU_BYTES * elapsed < passed < PCMU_BYTES * elapsed + PCMU_BURST
     other.pause()
     other.hang_up()

@@ -79,6 +79,13 @@ TEST(Quantities, AsPeopleReadThem) {
   EXPECT_EQ(Counted(1234567), "1,234,567");
   EXPECT_EQ(Counted(18446744073709551615U), "18,446,744,073,709,551,615");
 
+  EXPECT_EQ(ByteRate(0), "none");
+  EXPECT_EQ(ByteRate(800), "800 B/s");
+  EXPECT_EQ(ByteRate(9'994), "9.99 kB/s");
+  EXPECT_EQ(ByteRate(9'996), "10.0 kB/s");
+  EXPECT_EQ(ByteRate(999'499), "999 kB/s");
+  EXPECT_EQ(ByteRate(999'500), "1.00 MB/s");
+  EXPECT_EQ(ByteRate(1'250'000'000), "1.25 GB/s");
   EXPECT_EQ(Lasting(-5), "0 ms");
   EXPECT_EQ(Lasting(850), "850 ms");
   EXPECT_EQ(Lasting(59'999), "59 s");

@@ -203,6 +203,8 @@ TEST(CallView, OneCallWithLadderAndPinholes) {
   late->set_idle_ms(12);
   late->set_age_ms(72'000);
   late->set_wrong_peer(3);
+  late->set_too_fast(12'345);
+  late->mutable_limits()->set_bytes_per_second(15'000);
   v1::Pinhole* early = call.add_pinholes();
   *early = *late;
   early->mutable_destination()->set_port(29'000);
@@ -211,6 +213,9 @@ TEST(CallView, OneCallWithLadderAndPinholes) {
   early->set_bytes(0);
   early->set_idle_ms(-1);
   early->set_wrong_peer(0);
+  early->set_too_fast(0);
+  early->set_refused(1);
+  early->clear_limits();
   // clang-format off
   EXPECT_EQ("\n" + RenderCall(call, View()), R"(
 call 3f2a000000000001
@@ -225,9 +230,9 @@ call 3f2a000000000001
 0.000 ms  BYE sip:bob ────►│ forwarded  │────────────────►
                            └────────────┘
 
-FROM     PEER             DESTINATION          MEDIA  PACKETS    BYTES           IDLE     AGE  WRONG PEER  CALL
-outside  any              198.51.100.20:29000  rtp          0        0  no packet yet  1m 12s           0  3f2a000000000001
-outside  192.0.2.10:4000  198.51.100.20:30000  rtp      3,600  720,000          12 ms  1m 12s           3  3f2a000000000001
+FROM     PEER             DESTINATION          MEDIA  PACKETS    BYTES           IDLE     AGE      LIMIT  WRONG PEER  TOO FAST  BAD RTP  CALL
+outside  any              198.51.100.20:29000  rtp          0        0  no packet yet  1m 12s       none           0         0        1  3f2a000000000001
+outside  192.0.2.10:4000  198.51.100.20:30000  rtp      3,600  720,000          12 ms  1m 12s  15.0 kB/s           3    12,345        0  3f2a000000000001
 )");
   // clang-format on
   EXPECT_EQ(RenderPinholes({}, View()), "no pinholes\n");
