@@ -20,9 +20,9 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } sip_sources SEC(".maps");
 
-const volatile struct stem_limit sip_limits[STEM_SIP_CLASS_MAX];
-const volatile struct stem_limit sip_new_source_limit;
-const volatile __u32 sip_answered = 0; /* messages of a penalty time that are answered 503 */
+FIXED_AT_LOAD struct stem_limit sip_limits[STEM_SIP_CLASS_MAX];
+FIXED_AT_LOAD struct stem_limit sip_new_source_limit;
+FIXED_AT_LOAD __u32 sip_answered = 0; /* messages of a penalty time that are answered 503 */
 
 #define FOUR_LETTERS(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 

@@ -56,12 +56,12 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } permits SEC(".maps");
 
-const volatile struct stem_limit syn_source_limit;
-const volatile struct stem_limit syn_new_source_limit;  /* all new sources together */
-const volatile struct stem_limit syn_destination_limit; /* of each destination */
-const volatile __u32 syn_challenge = 0;
-const volatile __u64 syn_verified_ns = 0; /* how long a met challenge counts */
-const volatile __u32 syn_permits = 0;     /* outbound SYNs to SIP ports need one */
+FIXED_AT_LOAD struct stem_limit syn_source_limit;
+FIXED_AT_LOAD struct stem_limit syn_new_source_limit;  /* all new sources together */
+FIXED_AT_LOAD struct stem_limit syn_destination_limit; /* of each destination */
+FIXED_AT_LOAD __u32 syn_challenge = 0;
+FIXED_AT_LOAD __u64 syn_verified_ns = 0; /* how long a met challenge counts */
+FIXED_AT_LOAD __u32 syn_permits = 0;     /* outbound SYNs to SIP ports need one */
 
 #define SYN_PASSED STEM_REASON_MAX
 
