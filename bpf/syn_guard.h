@@ -128,7 +128,8 @@ static __always_inline int guard_syn(struct xdp_md* ctx, const struct packet* pa
       meets_challenge(ctx, packet)) {
     const __u64 until = bpf_ktime_get_coarse_ns() + syn_verified_ns;
     if (!dry_run) bpf_map_update_elem(&verified_sources, packet->source, &until, BPF_ANY);
-    return drop(packet, STEM_REASON_syn_challenge_met, 0); /* the server knows nothing of it */
+    /* The server knows nothing of it. */
+    return refuse(packet, STEM_MODULE_syn_guard, STEM_REASON_syn_challenge_met);
   }
   if (!is_syn(packet)) return XDP_PASS;
   const enum stem_reason reason = judge_syn(packet, bpf_ktime_get_coarse_ns());
