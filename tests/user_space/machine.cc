@@ -48,15 +48,17 @@ void Machine::Enter() {
   }
 }
 
+Machine::AllCounters Machine::ReadCounters() {
+  AllCounters all{};
+  UserSpaceMap& counters = map("counters");
+  for (uint32_t side = 0; side < STEM_SIDE_MAX; ++side) {
+    std::memcpy(&all[side], counters.Lookup(&side), sizeof(stem_counters));
+  }
+  return all;
+}
+
 Fate Machine::Run(std::span<const uint8_t> frame, const Arrival& arrival) {
-  const auto counters = [this] {
-    std::vector<stem_counters> all(STEM_SIDE_MAX);
-    for (uint32_t side = 0; side < STEM_SIDE_MAX; ++side) {
-      std::memcpy(&all[side], map("counters").Lookup(&side), sizeof(stem_counters));
-    }
-    return all;
-  };
-  const std::vector<stem_counters> before = counters();
+  const AllCounters before = ReadCounters();
   Fate fate;
   FrameMemory memory(frame);
   fate_ = &fate;
@@ -70,7 +72,7 @@ Fate Machine::Run(std::span<const uint8_t> frame, const Arrival& arrival) {
   frame_ = nullptr;
   fate_ = nullptr;
   fate.out = memory.Copy();
-  const std::vector<stem_counters> after = counters();
+  const AllCounters after = ReadCounters();
   for (uint32_t side = 0; side < STEM_SIDE_MAX; ++side) {
     const auto* was = reinterpret_cast<const stem_count*>(&before[side]);
     const auto* is = reinterpret_cast<const stem_count*>(&after[side]);

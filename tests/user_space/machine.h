@@ -4,11 +4,14 @@
 // second. One machine runs at a time.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -92,7 +95,10 @@ class Machine {
  private:
   friend class Helpers;
 
+  using AllCounters = std::array<stem_counters, STEM_SIDE_MAX>;
+
   void Enter();
+  AllCounters ReadCounters();
 
   pipeline_constants constants_;
   std::vector<std::shared_ptr<UserSpaceMap>> maps_;  // as declared_maps
