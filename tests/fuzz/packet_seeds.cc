@@ -79,12 +79,15 @@ bool WriteScripts(const std::filesystem::path& folder) {
   sequences.Step(PipelineStep::kTime, 30).Media(0, 20000).Media(0, 20001).Media(0, 5, 1);
   ok &= Write(folder / "sequences", sequences.bytes());
 
-  Seed policed(kListens, kOn, 1, 1);
-  policed.OpenAll(Kind(STEM_PEER_ENDPOINT, STEM_MEDIA_UDP), 0x28);
-  for (uint16_t i = 0; i < 8; ++i) policed.Media(0, i).Media(1, i);
-  policed.Step(PipelineStep::kTime, 30);
-  for (uint16_t i = 0; i < 8; ++i) policed.Media(0, i);
-  ok &= Write(folder / "policed", policed.bytes());
+  // Bytes, packets, both: four packets a second, as kOpen has its rates.
+  for (const uint8_t rates : {0x08, 0x20, 0x28}) {
+    Seed policed(kListens, kOn, 1, 1);
+    policed.OpenAll(Kind(STEM_PEER_ENDPOINT, STEM_MEDIA_UDP), rates);
+    for (uint16_t i = 0; i < 8; ++i) policed.Media(0, i).Media(1, i);
+    policed.Step(PipelineStep::kTime, 30);
+    for (uint16_t i = 0; i < 8; ++i) policed.Media(0, i);
+    ok &= Write(folder / ("policed_" + std::to_string(rates)), policed.bytes());
+  }
 
   Seed latch(kListens, kOn, 2, 1);
   latch.OpenAll(Kind(STEM_PEER_LATCH, STEM_MEDIA_RTP_RTCP) | 0x80, 7);

@@ -103,11 +103,35 @@ void PipelineOracle::Judge(std::span<const uint8_t> frame, stem_side side, const
   MUST_HOLD(fate.verdict == XDP_DROP || fate.verdict == XDP_PASS || fate.verdict == XDP_REDIRECT);
   MUST_HOLD(reason.is_drop == (fate.verdict == XDP_DROP));
   MUST_HOLD(fate.events.size() <= 8);
+  JudgeLengths(frame, counted.reason);
   JudgeModules(counted.reason);
   JudgeBytes(frame, fate, counted.reason);
   const bool is_media =
       counted.reason == STEM_REASON_media_relayed || counted.reason == STEM_REASON_media_to_stack;
   MUST_HOLD(JudgePinholes(frame) == is_media);
+}
+
+// What is judged by more than its headers is all there.
+void PipelineOracle::JudgeLengths(std::span<const uint8_t> frame, stem_reason reason) {
+  switch (reason) {
+    case STEM_REASON_unknown_interface:
+    case STEM_REASON_truncated:
+    case STEM_REASON_bad_header:
+    case STEM_REASON_not_ip:
+    case STEM_REASON_too_many_vlans:
+    case STEM_REASON_ext_header_cap:
+    case STEM_REASON_arp_passed:
+      return;
+    default:
+      break;
+  }
+  const size_t ip = NetworkHeaderAt(frame);
+  MUST_HOLD(frame.size() >= ip + 20);
+  if (frame[ip] >> 4 == 4) {
+    MUST_HOLD(ip + Word(frame, ip + 2) <= frame.size());
+  } else {
+    MUST_HOLD(ip + 40 + Word(frame, ip + 4) <= frame.size());
+  }
 }
 
 // A module in observe drops nothing.

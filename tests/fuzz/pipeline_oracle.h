@@ -51,6 +51,7 @@ class PipelineOracle {
 
   static std::string KeyText(const stem_pinhole_key& key);
 
+  static void JudgeLengths(std::span<const uint8_t> frame, stem_reason reason);
   void JudgeBytes(std::span<const uint8_t> frame, const Fate& fate, stem_reason reason) const;
   void JudgeModules(stem_reason reason) const;
   // Returns whether a packet went through a pinhole.
