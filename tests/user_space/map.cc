@@ -3,7 +3,6 @@
 
 #include <linux/bpf.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -102,7 +101,7 @@ std::map<std::string, std::string> UserSpaceMap::Contents() const {
   for (uint32_t index = 0; index < array_.size(); ++index) {
     if (array_[index] == nullptr) continue;
     std::string value = text(array_[index]);
-    if (std::all_of(value.begin(), value.end(), [](char c) { return c == 0; })) continue;
+    if (value.find_first_not_of('\0') == std::string::npos) continue;
     out[std::string(reinterpret_cast<const char*>(&index), sizeof(index))] = std::move(value);
   }
   return out;
