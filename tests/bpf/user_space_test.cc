@@ -2,6 +2,7 @@
 // The pipeline in user space (tests/user_space), which the sanitizers and the fuzzers run, does
 // what the one in the kernel does: same verdicts, same reasons, same bytes, same tables.
 #include <bpf/bpf.h>
+#include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <linux/bpf.h>
 #include <net/if.h>
@@ -9,6 +10,7 @@
 #include <algorithm>
 #include <cstring>
 #include <random>
+#include <set>
 
 #include "agent/dataplane/block_table.h"
 #include "agent/dataplane/pipeline.h"
@@ -269,6 +271,25 @@ TEST_F(UserSpaceTest, DeclaresEveryMapOfTheProgram) {
     EXPECT_EQ(here.value_size, bpf_map__value_size(map)) << name;
   }
   EXPECT_EQ(maps, declared_map_count);
+}
+
+TEST_F(UserSpaceTest, KnowsEveryConstantOfTheProgram) {
+  Begin(Strict());
+  std::set<std::string> known;
+#define KNOW(type, name, dimensions) known.insert(#name);
+  PIPELINE_CONSTANTS(KNOW)
+#undef KNOW
+  const btf* types = bpf_object__btf(live_->obj);
+  const int section = btf__find_by_name_kind(types, ".rodata", BTF_KIND_DATASEC);
+  ASSERT_GT(section, 0);
+  const btf_type* constants = btf__type_by_id(types, static_cast<uint32_t>(section));
+  for (int i = 0; i < btf_vlen(constants); ++i) {
+    const btf_type* one = btf__type_by_id(types, btf_var_secinfos(constants)[i].type);
+    if (btf_var(one)->linkage == BTF_VAR_STATIC) continue;  // a table of the program's own
+    EXPECT_EQ(known.erase(btf__name_by_offset(types, one->name_off)), 1u)
+        << btf__name_by_offset(types, one->name_off);
+  }
+  EXPECT_TRUE(known.empty()) << *known.begin() << " is none any more";
 }
 
 // Every packet, under every way to set the modules.
