@@ -16,6 +16,7 @@
 #include <set>
 #include <string>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "agent/dataplane/fragment_reassembly.h"
@@ -133,26 +134,26 @@ class Script {
     return {piece.source, piece.destination, piece.id, piece.protocol};
   }
 
-  // What came for one datagram: its bytes by offset, the lengths of the headers of its beginnings.
+  // What came for one datagram: its pieces by offset, the lengths of the headers of its beginnings.
   struct Record {
-    std::map<size_t, std::set<uint8_t>> bytes;
+    std::vector<std::pair<size_t, std::vector<uint8_t>>> pieces;
     std::set<size_t> headers;
   };
 
   void Remember(const IpFragment& piece) {
     Record& record = seen_[KeyOf(piece)];
     if (piece.offset == 0) record.headers.insert(piece.headers.size());
-    for (size_t i = 0; i < piece.data.size(); ++i) {
-      record.bytes[piece.offset + i].insert(piece.data[i]);
-    }
+    record.pieces.push_back({piece.offset, {piece.data.begin(), piece.data.end()}});
   }
 
   static bool IsMadeOf(std::span<const uint8_t> data, const Record& record) {
-    for (size_t i = 0; i < data.size(); ++i) {
-      const auto at = record.bytes.find(i);
-      if (at == record.bytes.end() || !at->second.contains(data[i])) return false;
+    std::vector<bool> found(data.size());
+    for (const auto& [offset, bytes] : record.pieces) {
+      for (size_t i = 0; i < bytes.size() && offset + i < data.size(); ++i) {
+        if (data[offset + i] == bytes[i]) found[offset + i] = true;
+      }
     }
-    return true;
+    return std::find(found.begin(), found.end(), false) == found.end();
   }
 
   void JudgeWhole(const Key& key, const std::string& packet) {
