@@ -27,8 +27,8 @@ struct {
   __type(value, __u64); /* arrival time of fragments without their first */
 } early_fragments SEC(".maps");
 
-const volatile __u32 fragments_pass = 0; /* fragments: pass */
-const volatile struct stem_limit early_fragment_limit;
+FIXED_AT_LOAD __u32 fragments_pass = 0; /* fragments: pass */
+FIXED_AT_LOAD struct stem_limit early_fragment_limit;
 #define FRAGMENT_LIFETIME_NS 30000000000ull /* as Linux, net.ipv4.ipfrag_time */
 
 static __always_inline struct stem_fragment_key fragment_key(const struct packet* packet) {

@@ -20,9 +20,9 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } sip_sources SEC(".maps");
 
-const volatile struct stem_limit sip_limits[STEM_SIP_CLASS_MAX];
-const volatile struct stem_limit sip_new_source_limit;
-const volatile __u32 sip_answered = 0; /* messages of a penalty time that are answered 503 */
+FIXED_AT_LOAD struct stem_limit sip_limits[STEM_SIP_CLASS_MAX];
+FIXED_AT_LOAD struct stem_limit sip_new_source_limit;
+FIXED_AT_LOAD __u32 sip_answered = 0; /* messages of a penalty time that are answered 503 */
 
 #define FOUR_LETTERS(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
 
@@ -43,9 +43,10 @@ static __always_inline enum stem_sip_class classify_sip(struct xdp_md* ctx,
   }
 }
 
-/* Whether this one of a penalty time goes to the agent, to be answered 503. */
-static __always_inline int is_answered(struct stem_sip_source* source, enum stem_sip_class class) {
-  if (class == STEM_SIP_RESPONSE || source->answered >= sip_answered) return 0;
+/* Whether this one of a penalty time, in which `answered` were, goes to the agent for its 503. */
+static __always_inline int is_answered(struct stem_sip_source* source, enum stem_sip_class class,
+                                       __u64 answered) {
+  if (class == STEM_SIP_RESPONSE || answered >= sip_answered) return 0;
   if (!dry_run) __sync_fetch_and_add(&source->answered, 1);
   return 1;
 }
@@ -64,15 +65,18 @@ static __always_inline enum stem_reason judge_sip(const struct packet* packet,
     if (!dry_run) bpf_map_update_elem(&sip_sources, packet->source, &first, BPF_NOEXIST);
     return STEM_REASON_sip_to_agent;
   }
+  __u64 answered = source->answered;
   if (now >= source->penalty_until_ns) {
     if (take_limit(&source->tat_ns[class], now, limit)) return STEM_REASON_sip_to_agent;
+    answered = 0; /* a new penalty time, also where a simulation must not begin it */
     if (!dry_run) {
       source->penalty_until_ns = now + limit->penalty_ns;
       source->answered = 0;
     }
   }
   if (!dry_run) __sync_fetch_and_add(&source->refused, 1);
-  return is_answered(source, class) ? STEM_REASON_sip_rate_to_agent : STEM_REASON_sip_rate;
+  return is_answered(source, class, answered) ? STEM_REASON_sip_rate_to_agent
+                                              : STEM_REASON_sip_rate;
 }
 
 #endif /* STEM_INVITE_GUARD_H */

@@ -12,6 +12,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/fixed_at_load.h"
 #include "bpf/stem_abi.h"
 
 struct {
@@ -88,16 +89,16 @@ struct {
 } trace SEC(".maps");
 
 /* Fixed at load. The verifier removes what a constant makes unreachable. */
-const volatile __u32 outside_ifindex = 0;
-const volatile __u32 inside_ifindex = 0;
-const volatile __u32 default_pass = 0;    /* default_policy: pass */
-const volatile __u32 agent_down_pass = 0; /* signalling.agent_down: pass */
-const volatile __u32 rule_generation = 1; /* differs from one rule set to the next, never 0 */
-const volatile __u32 filter_shift = 58;   /* leaves a bit's number of stem_pinhole_hash() */
-const volatile __u32 rules_observe = 0;   /* the set has observe rules: every packet must meet it */
-const volatile __u32 events_per_second = 100; /* per CPU */
-const volatile __u16 sip_ports[STEM_MAX_SIP_PORTS] = {5060};
-const volatile __u8 module_mode[STEM_MODULE_MAX]; /* enum stem_module_mode; filled by the agent */
-const volatile __u32 dry_run = 0;                 /* a simulation: decide, change nothing */
+FIXED_AT_LOAD __u32 outside_ifindex = 0;
+FIXED_AT_LOAD __u32 inside_ifindex = 0;
+FIXED_AT_LOAD __u32 default_pass = 0;    /* default_policy: pass */
+FIXED_AT_LOAD __u32 agent_down_pass = 0; /* signalling.agent_down: pass */
+FIXED_AT_LOAD __u32 rule_generation = 1; /* differs from one rule set to the next, never 0 */
+FIXED_AT_LOAD __u32 filter_shift = 58;   /* leaves a bit's number of stem_pinhole_hash() */
+FIXED_AT_LOAD __u32 rules_observe = 0;   /* the set has observe rules: every packet must meet it */
+FIXED_AT_LOAD __u32 events_per_second = 100; /* per CPU */
+FIXED_AT_LOAD __u16 sip_ports[STEM_MAX_SIP_PORTS] = {5060};
+FIXED_AT_LOAD __u8 module_mode[STEM_MODULE_MAX]; /* enum stem_module_mode; filled by the agent */
+FIXED_AT_LOAD __u32 dry_run = 0;                 /* a simulation: decide, change nothing */
 
 #endif /* STEM_MAPS_H */

@@ -238,12 +238,23 @@ __noinline int skip_extension_headers(struct xdp_md* ctx, struct packet* packet)
   return PARSED;
 }
 
+/*
+ * In every table such an address is IPv4's: an IPv6 packet that has one would be taken for another
+ * sender, or for media of an IPv4 call. None belongs on the wire, and Linux drops them, too
+ * (draft-itojun-v6ops-v4mapped-harmful).
+ */
+static __always_inline int is_v4_mapped(const struct in6_addr* address) {
+  const __be32* words = address->in6_u.u6_addr32;
+  return (words[0] | words[1]) == 0 && words[2] == bpf_htonl(0xffff);
+}
+
 static __always_inline int parse_ipv6(struct xdp_md* ctx, void* data, void* data_end,
                                       struct packet* packet) {
   struct ipv6hdr* ip = data + packet->ip_offset;
   if ((void*)(ip + 1) > data_end) return STEM_REASON_truncated;
   const __u32 payload = bpf_ntohs(ip->payload_len);
   if (ip->version != 6) return STEM_REASON_bad_header;
+  if (is_v4_mapped(&ip->saddr) || is_v4_mapped(&ip->daddr)) return STEM_REASON_bad_header;
   if ((void*)(ip + 1) + payload > data_end) return STEM_REASON_truncated;
   __builtin_memcpy(packet->source, &ip->saddr, 16);
   __builtin_memcpy(packet->destination, &ip->daddr, 16);

@@ -23,7 +23,7 @@
 #define RTP_WINDOW_MASK ((1ull << STEM_RTP_WINDOW_BITS) - 1)
 #define STUN_MAGIC_COOKIE 0x2112a442 /* RFC 8489, 5 */
 
-const volatile __u64 ssrc_relatch_ns = 100000000;
+FIXED_AT_LOAD __u64 ssrc_relatch_ns = 100000000;
 
 struct rtp_header {
   __u8 version; /* and padding, extension, CSRC count */

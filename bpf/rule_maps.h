@@ -11,13 +11,10 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "bpf/fixed_at_load.h"
 #include "bpf/rule_abi.h"
 
-/* Fixed at load. The tests that run this code in user space set it themselves. */
-#ifndef FIXED_AT_LOAD
-#define FIXED_AT_LOAD const volatile
-#endif
-
+/* Sizes and places of the tables below. */
 FIXED_AT_LOAD __u32 rule_count = 0;
 FIXED_AT_LOAD __u32 rule_words = 0;      /* of 64 rules each: a row's bits */
 FIXED_AT_LOAD __u32 rule_aggregates = 0; /* of 64 words each: before a row's bits */

@@ -25,7 +25,7 @@ struct {
   __type(value, __u64);
 } new_sources SEC(".maps");
 
-const volatile __u64 hash_seed = 0; /* random, from the agent: nobody can aim at a slot */
+FIXED_AT_LOAD __u64 hash_seed = 0; /* random, from the agent: nobody can aim at a slot */
 
 static __always_inline int take_new_source(__u32 which, const volatile struct stem_limit* limit,
                                            __u64 now) {

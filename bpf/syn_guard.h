@@ -56,12 +56,12 @@ struct {
   __uint(pinning, LIBBPF_PIN_BY_NAME);
 } permits SEC(".maps");
 
-const volatile struct stem_limit syn_source_limit;
-const volatile struct stem_limit syn_new_source_limit;  /* all new sources together */
-const volatile struct stem_limit syn_destination_limit; /* of each destination */
-const volatile __u32 syn_challenge = 0;
-const volatile __u64 syn_verified_ns = 0; /* how long a met challenge counts */
-const volatile __u32 syn_permits = 0;     /* outbound SYNs to SIP ports need one */
+FIXED_AT_LOAD struct stem_limit syn_source_limit;
+FIXED_AT_LOAD struct stem_limit syn_new_source_limit;  /* all new sources together */
+FIXED_AT_LOAD struct stem_limit syn_destination_limit; /* of each destination */
+FIXED_AT_LOAD __u32 syn_challenge = 0;
+FIXED_AT_LOAD __u64 syn_verified_ns = 0; /* how long a met challenge counts */
+FIXED_AT_LOAD __u32 syn_permits = 0;     /* outbound SYNs to SIP ports need one */
 
 #define SYN_PASSED STEM_REASON_MAX
 
@@ -128,7 +128,8 @@ static __always_inline int guard_syn(struct xdp_md* ctx, struct packet* packet) 
       meets_challenge(ctx, packet)) {
     const __u64 until = bpf_ktime_get_coarse_ns() + syn_verified_ns;
     if (!dry_run) bpf_map_update_elem(&verified_sources, packet->source, &until, BPF_ANY);
-    return drop(packet, STEM_REASON_syn_challenge_met, 0); /* the server knows nothing of it */
+    /* The server knows nothing of it. */
+    return refuse(packet, STEM_MODULE_syn_guard, STEM_REASON_syn_challenge_met);
   }
   if (!is_syn(packet)) return XDP_PASS;
   const enum stem_reason reason = judge_syn(packet, bpf_ktime_get_coarse_ns());

@@ -86,6 +86,7 @@ std::optional<IpFragment> ReadIpv6(std::span<const uint8_t> packet) {
   IpFragment out;
   out.source = IpAddress::FromV6(reinterpret_cast<const uint8_t*>(&ip->ip6_src));
   out.destination = IpAddress::FromV6(reinterpret_cast<const uint8_t*>(&ip->ip6_dst));
+  if (out.source.is_v4() || out.destination.is_v4()) return std::nullopt;
   out.id = ntohl(fragment->ip6f_ident);
   out.offset = offset & 0xfff8;
   out.more = (offset & 1) != 0;

@@ -29,7 +29,8 @@ struct IpFragment {
 };
 
 // nullopt for what is no fragment (an IPv6 packet with a fragment header always is one, RFC 6946's
-// atomic ones too) or whose lengths do not fit.
+// atomic ones too), whose lengths do not fit, or that has an IPv4 address (v4-mapped) in an IPv6
+// header.
 std::optional<IpFragment> ReadFragment(std::span<const uint8_t> ip_packet);
 
 // The packet `data` was the fragments of; `first` is the one with offset 0. IPv4: "don't fragment"

@@ -87,9 +87,13 @@ absl::StatusOr<NetworkLayer> DecodeIpv6(std::span<const uint8_t> packet) {
     next = extension->ip6e_nxt;
   }
   if (next != IPPROTO_UDP) return NotUdp();
-  return NetworkLayer{IpAddress::FromV6(reinterpret_cast<const uint8_t*>(&ip->ip6_src)),
-                      IpAddress::FromV6(reinterpret_cast<const uint8_t*>(&ip->ip6_dst)), total,
-                      offset};
+  const NetworkLayer layer{IpAddress::FromV6(reinterpret_cast<const uint8_t*>(&ip->ip6_src)),
+                           IpAddress::FromV6(reinterpret_cast<const uint8_t*>(&ip->ip6_dst)), total,
+                           offset};
+  if (layer.source.is_v4() || layer.destination.is_v4()) {
+    return absl::InvalidArgumentError("an IPv4 address in an IPv6 header");
+  }
+  return layer;
 }
 
 // Finishes or judges the checksum in `packet`, whose UDP header starts at `offset`.

@@ -17,7 +17,8 @@ namespace stem {
 //  - right, or absent where IPv4 allows that: kept;
 //  - left unfinished by a virtual NIC (the field holds the pseudo-header's sum only): completed;
 //  - anything else: DATA_LOSS.
-// INVALID_ARGUMENT for a frame that is not UDP over IP or whose lengths do not fit.
+// INVALID_ARGUMENT for a frame that is not UDP over IP, whose lengths do not fit, or that has an
+// IPv4 address (v4-mapped) in an IPv6 header.
 // `from` and `received_ns` are the caller's to fill in.
 absl::StatusOr<Datagram> DecodeFrame(std::span<const uint8_t> frame);
 

@@ -34,6 +34,19 @@ TEST_F(ParseTest, IcmpOfTheOtherFamilyIsNotIcmp) {
   EXPECT_EQ(Run(Ethernet() / Ipv6(kCaller6, kCallee6) / Icmp()).reason, "policy_denied");
 }
 
+// Found by fuzzing: in the tables, v4-mapped is IPv4, whatever header it stood in.
+TEST_F(ParseTest, AnIpv4AddressInAnIpv6HeaderDies) {
+  OpenPinhole("198.51.100.20:30000", "192.0.2.10:4000");
+  const auto media = [](std::string_view from, std::string_view to) {
+    return Ethernet() / Ipv6(from, to) / Udp(4000, 30000) / "media";
+  };
+  EXPECT_EQ(Run(media("::ffff:192.0.2.10", "::ffff:198.51.100.20")).reason, "bad_header");
+  EXPECT_EQ(Run(media("::ffff:192.0.2.10", kCallee6)).reason, "bad_header");
+  EXPECT_EQ(Run(media(kCaller6, "::ffff:198.51.100.20")).reason, "bad_header");
+  EXPECT_EQ(Run(media("::fffe:192.0.2.10", kCallee6)).reason, "no_pinhole") << "another prefix";
+  EXPECT_EQ(Run(media("64:ff9b::192.0.2.10", kCallee6)).reason, "no_pinhole") << "NAT64";
+}
+
 TEST_F(ParseTest, UnknownEtherTypeDies) {
   const Outcome outcome = Run(Ethernet(0x88cc) / "LLDP is nobody's business beyond this link...");
   EXPECT_EQ(outcome.verdict, XDP_DROP);

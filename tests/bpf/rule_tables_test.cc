@@ -42,6 +42,10 @@ class RuleTablesTest : public KernelBench {
       if (!subject.transport) continue;  // a fragment: judged by its first
       const Rule* first = FirstMatch(rules, subject);
       const Outcome outcome = Run(ToFrame(subject), subject.from);
+      if (subject.version == 6 && (subject.source.is_v4() || subject.destination.is_v4())) {
+        ASSERT_EQ(outcome.reason, "bad_header") << "no rule is asked";
+        continue;
+      }
       const bool denied = first != nullptr && first->action == STEM_RULE_DENY;
       ASSERT_EQ(outcome.reason == "rule_denied", denied)
           << outcome.reason << " from " << subject.source.ToString() << ":" << subject.source_port

@@ -11,6 +11,7 @@
 #include "agent/dataplane/block_table.h"
 #include "agent/dataplane/kernel_tables.h"
 #include "agent/pattern_matcher/rule_compiler.h"
+#include "common/clock.h"
 #include "tests/bpf/kernel_bench.h"
 
 namespace stem {
@@ -174,6 +175,24 @@ TEST_F(SimulateTest, SeesWhatIsKeptInMapsThatAreNotPinned) {
       CountRuns(2, Ethernet() / Ipv4("192.0.2.10", "198.51.100.20") / Tcp(1, 22), "rule_allowed"),
       1);
   EXPECT_EQ(Simulate(syn).reason, STEM_REASON_syn_destination) << "of the live limit";
+}
+
+// Found by fuzzing: a simulation counted the answers of the penalty time before.
+TEST_F(SimulateTest, KnowsThatANewPenaltyTimeHasItsOwnAnswers) {
+  Listen();
+  config_.invite_guard.answered = 1;
+  config_.invite_guard.invite = {0.001, 1, std::chrono::milliseconds(1)};
+  ASSERT_TRUE(plane().Reload(config_).ok());
+  const Bytes invite =
+      (Ethernet() / Ipv4("192.0.2.12", "198.51.100.20") / Udp(5060, 5060) / "INVITE sip:x SIP/2.0")
+          .Build();
+  EXPECT_EQ(Run(invite).reason, "sip_to_agent");
+  EXPECT_EQ(Run(invite).reason, "sip_rate_to_agent") << "the answer of the first penalty time";
+  const uint64_t begun = MonotonicNanoseconds();
+  while (MonotonicNanoseconds() - begun < 50'000'000) {  // many ticks of the guard's clock
+  }
+  EXPECT_EQ(DescribeReason(Simulate(invite).reason).name, "sip_rate_to_agent");
+  EXPECT_EQ(Run(invite).reason, "sip_rate_to_agent");
 }
 
 TEST_F(SimulateTest, ObservingModulesAreNamed) {

@@ -151,6 +151,17 @@ TEST_F(SynChallengeTest, WhoMeetsItMayConnect) {
   EXPECT_EQ(Run(Segment("192.0.2.11", kSyn)).reason, "syn_challenged");
 }
 
+// Found by fuzzing: a guard that had challenged, and was told to observe, still dropped the RST.
+TEST_F(SynChallengeTest, InObserveWhatMeetsItIsNotDropped) {
+  const uint32_t cookie = Number(Run(Segment("192.0.2.10", kSyn)).out, 34 + 8);
+  DataPlaneConfig config = Guarded();
+  config.syn_guard.challenge = true;
+  config.modules[STEM_MODULE_syn_guard] = STEM_MODULE_OBSERVE;
+  Load(config);
+  EXPECT_EQ(Run(Segment("192.0.2.10", kRst, cookie)).reason, "policy_allowed");
+  EXPECT_EQ(Observed("syn_challenge_met"), 1u);
+}
+
 TEST_F(SynChallengeTest, Ipv6) {
   const Outcome outcome = Run(Segment6("2001:db8:1::10", kSyn));
   EXPECT_EQ(outcome.verdict, XDP_REDIRECT);

@@ -9,8 +9,6 @@
 // What must hold after every step is checked; after the last one everything must come to an end.
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <set>
 #include <string>
@@ -18,6 +16,7 @@
 
 #include "agent/protocol_parser/call_monitor.h"
 #include "spdlog/spdlog.h"
+#include "tests/fuzz/must_hold.h"
 #include "tests/unit/protocol_parser/fakes.h"
 
 namespace stem::test {
@@ -25,14 +24,6 @@ namespace {
 
 constexpr char kSeparator = 0x1e;
 constexpr size_t kMostPinholes = 64;
-
-#define MUST_HOLD(condition)                                                       \
-  do {                                                                             \
-    if (!(condition)) {                                                            \
-      std::fprintf(stderr, "does not hold: %s (line %d)\n", #condition, __LINE__); \
-      std::abort();                                                                \
-    }                                                                              \
-  } while (false)
 
 class Script {
  public:

@@ -287,5 +287,19 @@ TEST_F(FragmentReassemblyTest, RandomFragments) {
   ExpectEmpty();
 }
 
+// Found by fuzzing: put together, it would have been written as an IPv4 packet.
+TEST_F(FragmentReassemblyTest, AnIpv4AddressInAnIpv6HeaderIsRefused) {
+  const auto whole =
+      EncodeUdp(At("[2001:db8:1::10]:5060"), At("[2001:db8:2::10]:5060"), Payload(2000));
+  ASSERT_TRUE(whole.ok()) << whole.status();
+  FragmentReassembly reassembly{ReassemblyLimits{}};
+  for (std::string piece : SplitIpv6(*whole, 1280, 7)) {
+    piece.replace(8, 12, std::string(10, '\0') + "\xff\xff");
+    EXPECT_FALSE(reassembly.Take(Bytes(piece), STEM_SIDE_OUTSIDE, kSecond));
+  }
+  EXPECT_EQ(reassembly.counters().malformed, 2u);
+  EXPECT_EQ(reassembly.datagrams().used, 0u);
+}
+
 }  // namespace
 }  // namespace stem

@@ -44,6 +44,17 @@ TEST(IpPacketTest, WhatIsEncodedIsDecodedAgain) {
   }
 }
 
+// Found by fuzzing: such a sender is IPv4's to everybody, but the packet is not.
+TEST(IpPacketTest, AnIpv4AddressInAnIpv6HeaderIsRefused) {
+  for (const size_t address : {8u, 24u}) {
+    std::string packet = Udp("[2001:db8:1::10]:5060", "[2001:db8:2::10]:5062", "OPTIONS");
+    ASSERT_TRUE(DecodeFrame(InEthernet(packet)).ok());
+    packet.replace(address, 12, std::string(10, '\0') + "\xff\xff");
+    EXPECT_EQ(DecodeFrame(InEthernet(packet)).status().code(), absl::StatusCode::kInvalidArgument)
+        << address;
+  }
+}
+
 TEST(IpPacketTest, KnownChecksum) {
   // Pseudo-header (addresses, protocol 17, length 10), then ports, length and "hi", word by word.
   const std::string packet = Udp("192.0.2.1:7", "192.0.2.2:9", "hi");
