@@ -18,10 +18,9 @@ inline void FlipBit(RuleBits& bits, uint32_t bit) { bits[bit / 64] ^= uint64_t{1
 
 class RowTable {
  public:
-  // Every set has `words` words; a row has `aggregates` more before them. Rows are added to
-  // `chunks`, which outlives the table.
-  RowTable(uint32_t words, uint32_t aggregates, RuleChunks& chunks)
-      : words_(words), aggregates_(aggregates), chunks_(chunks) {}
+  // A row has `aggregates` words before its bits. Rows are added to `chunks`, which outlives the
+  // table.
+  RowTable(uint32_t aggregates, RuleChunks& chunks) : aggregates_(aggregates), chunks_(chunks) {}
 
   // The place of the row with these bits (bpf/rule_abi.h).
   uint32_t Add(const RuleBits& bits);
@@ -30,7 +29,6 @@ class RowTable {
   size_t count() const { return known_.size(); }
 
  private:
-  uint32_t words_;
   uint32_t aggregates_;
   RuleChunks& chunks_;
   absl::flat_hash_map<RuleBits, uint32_t> known_;  // to their places

@@ -50,7 +50,7 @@ class Compiler {
  private:
   uint32_t Bit(size_t rule) const { return out_.rules[rule].bit; }
   RuleBits NoRules() const { return RuleBits(out_.words); }
-  RowTable NewRows() { return RowTable(out_.words, out_.aggregates, out_.chunks); }
+  RowTable NewRows() { return RowTable(out_.aggregates, out_.chunks); }
 
   void AddAddresses(size_t which, std::optional<Prefix> Rule::*field) {
     RowTable rows = NewRows();
