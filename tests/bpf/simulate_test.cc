@@ -64,7 +64,7 @@ class SimulateTest : public KernelBench {
     allow.protocol = 6;
     config_.rules = CompileRules({&allow, 1}, RuleLimits()).value_or(nullptr);
     ASSERT_NE(config_.rules, nullptr);
-    ASSERT_TRUE(plane().Reload(config_).ok());
+    Load(config_);
     OpenPinhole("198.51.100.20:30000", "192.0.2.10:4000");
     OpenPinhole("198.51.100.20:30002", "192.0.2.10:4002");
     OpenPinhole("[2001:db8:2::20]:30000", "[2001:db8:1::10]:4000");
@@ -214,7 +214,8 @@ TEST_F(SimulateTest, TheTablesAreMeasured) {
   EXPECT_EQ(use("syn_sources").used, 0u);
   EXPECT_EQ(use("syn_sources").limit, 1024u);
   EXPECT_TRUE(use("syn_sources").forgets_oldest);
-  EXPECT_GT(use("syn_sources").memory_kib, 50u);
+  // Linux 6.1 counts the values alone.
+  EXPECT_GE(use("syn_sources").memory_kib, 1024 * sizeof(stem_syn_source) / 1024);
   ASSERT_TRUE(pinholes().Close({At("198.51.100.20:30002"), STEM_SIDE_OUTSIDE}).ok());
   ASSERT_TRUE(tables->Measure().ok());
   EXPECT_EQ(use("pinholes").used, 2u);
