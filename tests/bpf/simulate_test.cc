@@ -18,14 +18,18 @@ namespace {
 
 using Contents = std::map<std::string, std::map<Bytes, Bytes>>;
 
-// Every pinned map that can be read, byte by byte, on every CPU.
+// What can be read of every pinned map, byte by byte, on every CPU.
 Contents Snapshot(const std::string& directory) {
   Contents all;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.path().filename() == "root") continue;  // a program
     const UniqueFd fd(bpf_obj_get(entry.path().c_str()));
     bpf_map_info info{};
     uint32_t length = sizeof(info);
-    if (!fd.valid() || bpf_obj_get_info_by_fd(fd.get(), &info, &length) != 0) continue;
+    if (!fd.valid() || bpf_obj_get_info_by_fd(fd.get(), &info, &length) != 0) {
+      ADD_FAILURE() << "cannot read " << entry.path();
+      continue;
+    }
     const bool per_cpu = info.type == BPF_MAP_TYPE_PERCPU_ARRAY;
     const size_t room =
         per_cpu ? (info.value_size + 7) / 8 * 8 * libbpf_num_possible_cpus() : info.value_size;
