@@ -16,6 +16,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
@@ -26,7 +27,7 @@ from reports import Reports  # noqa: E402
 
 BUILD = initramfs.ROOT / "build/kernels"
 BINARIES = pathlib.Path(os.environ.get("STEM_BIN", initramfs.ROOT / "build/release/bin"))
-TIMEOUT = 600  # seconds, for a guest; two cores that do nothing else need a fifth of it
+TIMEOUT = 900  # seconds, for a guest; two cores that do nothing else need a fifth of it
 
 
 def concatenate(parts, whole):
@@ -57,6 +58,7 @@ def run_all(series, scratch, reports):
     initramfs.pack(BINARIES, scratch / "userland", userland)
     with contextlib.ExitStack() as stack:
         guests = []
+        began = time.monotonic()
         for name in series:
             try:
                 kernel = kernels.fetch(name, BUILD)
@@ -71,6 +73,9 @@ def run_all(series, scratch, reports):
                 reports.add_failure(kernel.release, "guest", str(failure))
             else:
                 reports.add_guest(kernel.release, guest_directory(kernel) / "reports")
+                print(
+                    f"{kernel.release}: reports after {time.monotonic() - began:.0f} s", flush=True
+                )
 
 
 def main():
