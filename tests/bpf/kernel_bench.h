@@ -44,7 +44,8 @@ class KernelBench : public ::testing::Test {
 
   // Runs the frame as if it had arrived on `side`. Exactly one counter must move.
   Outcome Run(const Bytes& frame, stem_side side = STEM_SIDE_OUTSIDE, uint32_t queue = 0);
-  // The verdict only, without looking at the counters: for several threads at once, after a Load().
+  // The verdict only, without looking at the counters: for several threads at once, when something
+  // is loaded.
   uint32_t RunUncounted(const Bytes& frame, stem_side side = STEM_SIDE_OUTSIDE);
   Outcome Run(const Packet& packet, stem_side side = STEM_SIDE_OUTSIDE) {
     return Run(packet.Build(), side);
