@@ -16,7 +16,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
@@ -58,7 +57,6 @@ def run_all(series, scratch, reports):
     initramfs.pack(BINARIES, scratch / "userland", userland)
     with contextlib.ExitStack() as stack:
         guests = []
-        began = time.monotonic()
         for name in series:
             try:
                 kernel = kernels.fetch(name, BUILD)
@@ -73,9 +71,6 @@ def run_all(series, scratch, reports):
                 reports.add_failure(kernel.release, "guest", str(failure))
             else:
                 reports.add_guest(kernel.release, guest_directory(kernel) / "reports")
-                print(
-                    f"{kernel.release}: reports after {time.monotonic() - began:.0f} s", flush=True
-                )
 
 
 def main():
