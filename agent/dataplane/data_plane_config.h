@@ -86,6 +86,9 @@ struct DataPlaneConfig {
   uint32_t max_sip_sources = 65536;
   uint32_t max_permits = 1024;
   uint32_t max_fragments = 4096;
+  // Names of rules that keep their counters; fewer than a set's rules is an error when it is
+  // loaded.
+  uint32_t max_rule_slots = STEM_RULE_SLOTS;
 };
 
 }  // namespace stem

@@ -110,6 +110,8 @@ void SetSizes(const DataPlaneConfig& config, stem_pipeline& pipeline) {
   bpf_map__set_max_entries(pipeline.maps.sip_sources, config.max_sip_sources);
   bpf_map__set_max_entries(pipeline.maps.permits, config.max_permits);
   bpf_map__set_max_entries(pipeline.maps.fragments, config.max_fragments);
+  bpf_map__set_max_entries(pipeline.maps.rule_slots, config.max_rule_slots);
+  bpf_map__set_max_entries(pipeline.maps.rule_counters, config.max_rule_slots);
 }
 
 }  // namespace

@@ -41,15 +41,22 @@ absl::Status ClearCounter(int counters_fd, uint32_t slot) {
 // Finds slots nobody has, then those of names that are gone.
 class SlotAssignment {
  public:
-  SlotAssignment(const CompiledRules& rules, RuleSlots taken, int slots_fd, int counters_fd)
-      : taken_(std::move(taken)), slots_fd_(slots_fd), counters_fd_(counters_fd) {
+  SlotAssignment(const CompiledRules& rules, RuleSlots taken, const stem_pipeline& pipeline)
+      : taken_(std::move(taken)),
+        slots_fd_(bpf_map__fd(pipeline.maps.rule_slots)),
+        counters_fd_(bpf_map__fd(pipeline.maps.rule_counters)),
+        limit_(bpf_map__max_entries(pipeline.maps.rule_slots)) {
     for (const CompiledRules::Entry& rule : rules.rules) wanted_.insert(rule.name);
     for (const auto& [name, slot] : taken_) used_.insert(slot);
   }
 
   absl::StatusOr<uint32_t> For(const std::string& name) {
     if (const auto found = taken_.find(name); found != taken_.end()) return found->second;
-    if (used_.size() >= STEM_RULE_SLOTS) RETURN_IF_ERROR(Reclaim());
+    if (used_.size() >= limit_) RETURN_IF_ERROR(Reclaim());
+    if (used_.size() >= limit_) {
+      return absl::ResourceExhaustedError(fmt::format(
+          "there are counters for {} rules, and the set has more: make it smaller", limit_));
+    }
     while (used_.contains(next_)) ++next_;
     // Zero before it has a name: a crash in between leaves the slot free.
     RETURN_IF_ERROR(ClearCounter(counters_fd_, next_));
@@ -86,13 +93,12 @@ class SlotAssignment {
   uint32_t next_ = 0;
   int slots_fd_;
   int counters_fd_;
+  uint32_t limit_;
 };
 
 absl::Status FillEntries(const CompiledRules& rules, const stem_pipeline& pipeline) {
-  const int slots_fd = bpf_map__fd(pipeline.maps.rule_slots);
-  const int counters_fd = bpf_map__fd(pipeline.maps.rule_counters);
-  ASSIGN_OR_RETURN(RuleSlots taken, ReadRuleSlots(slots_fd));
-  SlotAssignment slots(rules, std::move(taken), slots_fd, counters_fd);
+  ASSIGN_OR_RETURN(RuleSlots taken, ReadRuleSlots(bpf_map__fd(pipeline.maps.rule_slots)));
+  SlotAssignment slots(rules, std::move(taken), pipeline);
   const auto entries = std::make_unique<stem_rule_entries>();
   for (uint32_t i = 0; i < rules.rules.size(); ++i) {
     ASSIGN_OR_RETURN(const uint32_t slot, slots.For(rules.rules[i].name));

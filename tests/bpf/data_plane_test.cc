@@ -53,6 +53,7 @@ TEST_F(DataPlaneTest, AnotherTableSizeIsRefusedAndChangesNothing) {
 
 TEST_F(DataPlaneTest, AForeignProgramIsNamedNotReplaced) {
   DataPlaneConfig config = DefaultConfig();
+  Load(config);
   config.name = "bpf-test-second";
   const auto plane = DataPlane::Open(config);
   EXPECT_EQ(plane.status().code(), absl::StatusCode::kFailedPrecondition);
@@ -68,6 +69,7 @@ TEST_F(DataPlaneTest, AMissingInterfaceIsNamed) {
 }
 
 TEST_F(DataPlaneTest, RemoveTwiceIsFine) {
+  Load(DefaultConfig());
   EXPECT_TRUE(DataPlane::Remove(Instance(), {"outside0", "inside0"}).ok());
   EXPECT_FALSE(std::filesystem::exists(DataPlane::PinDirectory(Instance())));
   EXPECT_TRUE(DataPlane::Remove(Instance(), {"outside0", "inside0", "nosuch0"}).ok());

@@ -48,9 +48,9 @@ TEST_F(InviteGuardTest, EachClassHasItsOwnLimit) {
                   {"\r\n\r\n", 5},
                   {"", 5},
                   {"INV", 5}};
+  Start(Guarded());
   int host = 1;
   for (const auto& [start, limit] : kClasses) {
-    Start(Guarded());
     const std::string from = "203.0.113." + std::to_string(host++);
     EXPECT_EQ(CountRuns(10, Sip(start, from), "sip_to_agent"), limit) << start;
     EXPECT_EQ(Run(Sip(start, from)).reason, "sip_rate") << start;

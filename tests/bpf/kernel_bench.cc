@@ -42,9 +42,6 @@ echo 1 > /proc/sys/net/ipv4/ip_forward
 echo 1 > /proc/sys/net/ipv6/conf/all/forwarding
 )";
 
-// What an interface runs: the root, or libxdp's dispatcher that calls it. (The root cannot be run
-// by itself in a dispatcher's place: it is an extension program there, for which there is no
-// TEST_RUN.)
 UniqueFd ProgramOf(const char* interface) {
   uint32_t id = 0;
   EXPECT_EQ(bpf_xdp_query_id(static_cast<int>(if_nametoindex(interface)), 0, &id), 0);
@@ -92,7 +89,6 @@ void KernelBench::SetUpTestSuite() {
 
 void KernelBench::SetUp() {
   if (!missing.empty()) GTEST_SKIP() << missing;
-  Load(DefaultConfig());
 }
 
 void KernelBench::TearDown() {
@@ -114,7 +110,7 @@ DataPlaneConfig KernelBench::DefaultConfig() const {
   config.max_pinholes = 16;
   // Small tables: each test makes them anew, in an emulated machine, too.
   config.max_syn_sources = config.max_verified_sources = config.max_sip_sources = 1024;
-  config.max_fragments = 1024;
+  config.max_fragments = config.max_rule_slots = 1024;
   // Payloads here are words, not RTP; media_test.cc switches the checks on.
   config.modules[STEM_MODULE_rtp_checks] = STEM_MODULE_OFF;
   return config;
@@ -125,6 +121,13 @@ void KernelBench::Load(const DataPlaneConfig& config) {
   ASSERT_TRUE(plane.ok()) << plane.status();
   plane_ = *std::move(plane);
 }
+
+DataPlane& KernelBench::plane() {
+  if (!plane_.has_value()) plane_ = DataPlane::Open(DefaultConfig()).value();
+  return *plane_;
+}
+
+UniqueFd KernelBench::OutsideProgram() { return ProgramOf("outside0"); }
 
 uint32_t KernelBench::TestRun(const Bytes& frame, stem_side side, uint32_t queue, Bytes& out) {
   const UniqueFd program = ProgramOf(side == STEM_SIDE_INSIDE ? "inside0" : "outside0");
@@ -152,9 +155,9 @@ uint32_t KernelBench::RunUncounted(const Bytes& frame, stem_side side) {
 
 Outcome KernelBench::Run(const Bytes& frame, stem_side side, uint32_t queue) {
   Outcome outcome;
-  const auto before = ReadCounters(plane_->counters_fd());
+  const auto before = ReadCounters(plane().counters_fd());
   outcome.verdict = TestRun(frame, side, queue, outcome.out);
-  const auto after = ReadCounters(plane_->counters_fd());
+  const auto after = ReadCounters(plane().counters_fd());
   EXPECT_TRUE(before.ok() && after.ok());
   int moved = 0;
   for (size_t i = 0; i < after->size(); ++i) {
@@ -174,13 +177,13 @@ Outcome KernelBench::Run(const Bytes& frame, stem_side side, uint32_t queue) {
 void KernelBench::Listen() {
   if (socket_ != nullptr) return;  // the map of sockets outlives a pipeline
   auto socket =
-      PacketSocket::Open("outside0", 0, 64, plane_->xsks_fd(), STEM_SIDE_OUTSIDE * STEM_MAX_QUEUES);
+      PacketSocket::Open("outside0", 0, 64, plane().xsks_fd(), STEM_SIDE_OUTSIDE * STEM_MAX_QUEUES);
   ASSERT_TRUE(socket.ok()) << socket.status();
   socket_ = *std::move(socket);
 }
 
 uint64_t KernelBench::Observed(std::string_view reason, stem_side side) {
-  const auto observed = ReadCounters(plane_->observed_fd());
+  const auto observed = ReadCounters(plane().observed_fd());
   EXPECT_TRUE(observed.ok()) << observed.status();
   for (const CounterValue& value : *observed) {
     if (value.side == side && DescribeReason(value.reason).name == reason) return value.packets;

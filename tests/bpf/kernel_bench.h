@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A bench for the kernel programs: a network namespace of its own with both interfaces, the data
-// plane loaded as the agent loads it, and packets run through the attached root program.
+// plane loaded as the agent loads it, and packets run through the program that is attached.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -37,20 +37,26 @@ class KernelBench : public ::testing::Test {
   void SetUp() override;
   void TearDown() override;
 
-  // The configuration tests start from; Load() puts a changed one into the kernel.
+  // The configuration of a test that loads no other before it first asks for the data plane. Load()
+  // puts one into the kernel, first or later: loading is what costs a test its time.
   DataPlaneConfig DefaultConfig() const;
   void Load(const DataPlaneConfig& config);
 
   // Runs the frame as if it had arrived on `side`. Exactly one counter must move.
   Outcome Run(const Bytes& frame, stem_side side = STEM_SIDE_OUTSIDE, uint32_t queue = 0);
-  // The verdict only, without looking at the counters: for several threads at once.
+  // The verdict only, without looking at the counters: for several threads at once, when something
+  // is loaded.
   uint32_t RunUncounted(const Bytes& frame, stem_side side = STEM_SIDE_OUTSIDE);
   Outcome Run(const Packet& packet, stem_side side = STEM_SIDE_OUTSIDE) {
     return Run(packet.Build(), side);
   }
 
-  KernelPinholeTable pinholes() { return plane_->pinholes(); }
-  DataPlane& plane() { return *plane_; }
+  KernelPinholeTable pinholes() { return plane().pinholes(); }
+  DataPlane& plane();  // throws when it cannot be loaded, which fails the test
+
+  // What TEST_RUN takes on the outside: the root, or libxdp's dispatcher that calls it. (The root
+  // itself is an extension program there, for which there is no TEST_RUN.)
+  static UniqueFd OutsideProgram();
 
   // An agent's socket on queue 0 of the outside, until the end of the test.
   void Listen();

@@ -77,6 +77,7 @@ TEST_F(PinholeFilterTest, NoOpenPinholeIsHiddenWhateverElseOpensAndCloses) {
 }
 
 TEST_F(PinholeFilterTest, ClosingTheLastPinholeClearsItsBit) {
+  Load(DefaultConfig());
   EXPECT_TRUE(IsEmpty());
   ASSERT_TRUE(Open(1).ok());
   ASSERT_TRUE(Open(1).ok()) << "a changed grant";

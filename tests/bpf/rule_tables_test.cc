@@ -4,12 +4,14 @@
 #include <bpf/bpf.h>
 #include <linux/bpf.h>
 
+#include <algorithm>
 #include <atomic>
-#include <thread>
+#include <optional>
 
 #include "agent/dataplane/rule_tables.h"
 #include "agent/pattern_matcher/rule_compiler.h"
 #include "fmt/format.h"
+#include "tests/bpf/background_traffic.h"
 #include "tests/bpf/kernel_bench.h"
 #include "tests/rules/rule_generator.h"
 #include "tests/rules/subject_frame.h"
@@ -24,6 +26,8 @@ class RuleTablesTest : public KernelBench {
     const auto compiled = CompileRules(rules, RuleLimits());
     EXPECT_TRUE(compiled.ok()) << compiled.status();
     if (compiled.ok()) config.rules = *compiled;
+    // As in the agent: room for a set, and for another beside it.
+    config.max_rule_slots = std::max<uint32_t>(config.max_rule_slots, 2 * rules.size());
     return config;
   }
 
@@ -98,6 +102,25 @@ TEST_F(RuleTablesTest, CountersFollowTheNameThroughReorderingAndReload) {
   EXPECT_EQ(Packets("new"), 1u);
 }
 
+TEST_F(RuleTablesTest, WhenAllCountersAreTakenThoseOfNamesThatAreGoneAreUsedAgain) {
+  const auto with_two = [&](const std::vector<Rule>& rules) {
+    DataPlaneConfig config = With(rules);
+    config.max_rule_slots = 2;
+    return config;
+  };
+  const Rule a = Named("a", STEM_RULE_ALLOW, 1000), b = Named("b", STEM_RULE_DENY, 2000),
+             c = Named("c", STEM_RULE_DENY, 3000);
+  Load(with_two({a, b}));
+  Run(UdpTo(1000));
+  Run(UdpTo(2000));
+  Load(with_two({c, a}));
+  EXPECT_EQ(Packets("a"), 1u) << "it is still there";
+  EXPECT_EQ(Packets("c"), 0u) << "nothing of b's";
+  EXPECT_EQ(plane().Reload(with_two({a, b, c})).code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Run(UdpTo(3000)).reason, "rule_denied") << "the set before is still in force";
+  EXPECT_EQ(Packets("c"), 1u);
+}
+
 TEST_F(RuleTablesTest, AnObserverCountsOnlyWhatGetsAsFarAsIt) {
   Load(With({Named("before", STEM_RULE_OBSERVE, 1000), Named("deny", STEM_RULE_DENY, 1000),
              Named("after", STEM_RULE_OBSERVE, 1000)}));
@@ -124,24 +147,25 @@ TEST_F(RuleTablesTest, UnderTrafficEveryPacketMeetsOneSetOrTheOther) {
   };
   const DataPlaneConfig a = set(1000, 2000), b = set(2000, 1000);
   Load(a);
-  const UniqueFd root(bpf_obj_get((DataPlane::PinDirectory(Instance()) + "/root").c_str()));
-  std::atomic<bool> stop = false;
-  std::thread traffic([&] {
-    const Bytes frame = UdpTo(1000);
-    xdp_md context{};
-    context.data_end = static_cast<uint32_t>(frame.size());
-    context.ingress_ifindex = plane().interfaces()[0].index;
-    while (!stop) {
-      LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(),
-                  .data_size_in = static_cast<uint32_t>(frame.size()), .ctx_in = &context,
-                  .ctx_size_in = sizeof(context), .repeat = 20000);
-      bpf_prog_test_run_opts(root.get(), &options);
-    }
+  const UniqueFd program = OutsideProgram();
+  const Bytes frame = UdpTo(1000);
+  xdp_md context{};
+  context.data_end = static_cast<uint32_t>(frame.size());
+  context.ingress_ifindex = plane().interfaces()[0].index;
+  std::atomic<int> failed = 0;
+  std::optional<BackgroundTraffic> traffic(std::in_place, [&] {
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(),
+                .data_size_in = static_cast<uint32_t>(frame.size()), .ctx_in = &context,
+                .ctx_size_in = sizeof(context), .repeat = 5000);
+    if (bpf_prog_test_run_opts(program.get(), &options) != 0) ++failed;
   });
-  DataPlane reloading = *DataPlane::Open(a);
-  for (int i = 0; i < 6; ++i) EXPECT_TRUE(reloading.Reload(i % 2 == 0 ? b : a).ok());
-  stop = true;
-  traffic.join();
+  for (int i = 0; i < 6; ++i) {
+    traffic->WaitForABurst();
+    ASSERT_TRUE(plane().Reload(i % 2 == 0 ? b : a).ok());
+  }
+  traffic->WaitForABurst();
+  traffic.reset();
+  ASSERT_EQ(failed, 0);
   uint64_t denied = 0, allowed = 0, all = 0;
   const auto counters = ReadCounters(plane().counters_fd());
   ASSERT_TRUE(counters.ok());
@@ -151,6 +175,7 @@ TEST_F(RuleTablesTest, UnderTrafficEveryPacketMeetsOneSetOrTheOther) {
     if (value.reason == STEM_REASON_rule_allowed) allowed += value.packets;
   }
   EXPECT_GT(denied, 0u);
+  EXPECT_GT(allowed, 0u);
   EXPECT_EQ(all, denied + allowed) << "a packet that met neither set";
   EXPECT_EQ(Packets("denied") + Packets("allowed"), all) << "a rule of no set decided";
 }

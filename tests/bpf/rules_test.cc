@@ -3,6 +3,8 @@
 #include <linux/bpf.h>
 #include <netinet/in.h>
 
+#include <algorithm>
+
 #include "agent/pattern_matcher/rule_compiler.h"
 #include "fmt/format.h"
 #include "tests/bpf/kernel_bench.h"
@@ -30,6 +32,7 @@ class RulesTest : public KernelBench {
     ASSERT_TRUE(compiled.ok()) << compiled.status();
     DataPlaneConfig config = DefaultConfig();
     config.rules = *compiled;
+    config.max_rule_slots = std::max<uint32_t>(config.max_rule_slots, rules.size());
     Load(config);
   }
   static Packet Tcp4(uint16_t port, std::string_view from = "192.0.2.10") {

@@ -19,14 +19,18 @@ namespace {
 
 using Contents = std::map<std::string, std::map<Bytes, Bytes>>;
 
-// Every pinned map that can be read, byte by byte, on every CPU.
+// What can be read of every pinned map, byte by byte, on every CPU.
 Contents Snapshot(const std::string& directory) {
   Contents all;
   for (const auto& entry : std::filesystem::directory_iterator(directory)) {
+    if (entry.path().filename() == "root") continue;  // a program
     const UniqueFd fd(bpf_obj_get(entry.path().c_str()));
     bpf_map_info info{};
     uint32_t length = sizeof(info);
-    if (!fd.valid() || bpf_obj_get_info_by_fd(fd.get(), &info, &length) != 0) continue;
+    if (!fd.valid() || bpf_obj_get_info_by_fd(fd.get(), &info, &length) != 0) {
+      ADD_FAILURE() << "cannot read " << entry.path();
+      continue;
+    }
     const bool per_cpu = info.type == BPF_MAP_TYPE_PERCPU_ARRAY;
     const size_t room =
         per_cpu ? (info.value_size + 7) / 8 * 8 * libbpf_num_possible_cpus() : info.value_size;
@@ -65,7 +69,7 @@ class SimulateTest : public KernelBench {
     allow.protocol = 6;
     config_.rules = CompileRules({&allow, 1}, RuleLimits()).value_or(nullptr);
     ASSERT_NE(config_.rules, nullptr);
-    ASSERT_TRUE(plane().Reload(config_).ok());
+    Load(config_);
     OpenPinhole("198.51.100.20:30000", "192.0.2.10:4000");
     OpenPinhole("198.51.100.20:30002", "192.0.2.10:4002");
     OpenPinhole("[2001:db8:2::20]:30000", "[2001:db8:1::10]:4000");
@@ -233,7 +237,8 @@ TEST_F(SimulateTest, TheTablesAreMeasured) {
   EXPECT_EQ(use("syn_sources").used, 0u);
   EXPECT_EQ(use("syn_sources").limit, 1024u);
   EXPECT_TRUE(use("syn_sources").forgets_oldest);
-  EXPECT_GT(use("syn_sources").memory_kib, 50u);
+  // Linux 6.1 counts the values alone.
+  EXPECT_GE(use("syn_sources").memory_kib, 1024 * sizeof(stem_syn_source) / 1024);
   ASSERT_TRUE(pinholes().Close({At("198.51.100.20:30002"), STEM_SIDE_OUTSIDE}).ok());
   ASSERT_TRUE(tables->Measure().ok());
   EXPECT_EQ(use("pinholes").used, 2u);

@@ -12,6 +12,7 @@ namespace {
 class VerifierTest : public KernelBench {};
 
 TEST_F(VerifierTest, EveryProgramStaysBelowTheCeiling) {
+  Load(DefaultConfig());
   const auto costs = ReadProgramCosts(Instance());
   ASSERT_TRUE(costs.ok()) << costs.status();
   ASSERT_EQ(costs->size(), 2u);

@@ -31,8 +31,9 @@ cd /stem
 echo "== $(uname -r) is up after $(cut -d ' ' -f 1 /proc/uptime) s"
 ulimit -n 65536
 report bpf_test build/release/bin/bpf_test --gtest_output=xml:/results/bpf_test.xml
-report e2e python3 -m pytest tests/e2e -m any_kernel \
-  --junit-xml=/results/e2e.xml
+found=$(grep -l any_kernel tests/e2e/test_*.py) # what else there is takes seconds to collect
+mapfile -t any_kernel <<<"$found"
+report e2e python3 -m pytest "${any_kernel[@]}" -m any_kernel --junit-xml=/results/e2e.xml
 
 exec 3>/dev/ttyS1
 stty -F /dev/ttyS1 raw -echo 115200

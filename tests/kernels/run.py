@@ -26,7 +26,7 @@ from reports import Reports  # noqa: E402
 
 BUILD = initramfs.ROOT / "build/kernels"
 BINARIES = pathlib.Path(os.environ.get("STEM_BIN", initramfs.ROOT / "build/release/bin"))
-TIMEOUT = 600  # seconds, for a guest; two cores that do nothing else need a fifth of it
+TIMEOUT = 900  # seconds, for a guest; two cores that do nothing else need a fifth of it
 
 
 def concatenate(parts, whole):
