@@ -20,7 +20,8 @@ std::optional<InstructionSet> Agent::ReadKeptInstructions() const {
     return std::nullopt;
   }
   if (!*kept) return std::nullopt;
-  InstructionSet set = ReadInstructions((*kept)->instructions());
+  InstructionSet set =
+      ReadInstructions((*kept)->instructions(), config_.security_manager.address.address);
   const int64_t now = Moment::Now().unix_ms;
   std::erase_if(set.good, [&](const Instruction& one) { return one.IsOver(now); });
   return set;
@@ -50,7 +51,9 @@ void Agent::Instruct(const v1::WatchResponse& policy, PolicyWatch::Applied appli
     }
     loop_->Complete([this, status, applied] { applied({status, NotFollowed()}); });
   };
-  instructions_->Apply(ReadInstructions(policy.instructions()), Moment::Now(), in_force);
+  instructions_->Apply(
+      ReadInstructions(policy.instructions(), config_.security_manager.address.address),
+      Moment::Now(), in_force);
 }
 
 std::vector<std::string> Agent::NotFollowed() const {

@@ -163,16 +163,29 @@ absl::StatusOr<Instruction> ReadInstruction(const v1::Instruction& message) {
   return out;
 }
 
+// The connection is the firewall's own: only blocks of everything meet its answers.
+bool CutsOff(const Instruction& instruction, const IpAddress& security_manager) {
+  const auto* block = std::get_if<BlockOrder>(&instruction.what);
+  return block != nullptr && block->key.source == security_manager &&
+         block->scope == STEM_BLOCK_ALL;
+}
+
 }  // namespace
 
 InstructionSet ReadInstructions(
-    const google::protobuf::RepeatedPtrField<v1::Instruction>& instructions) {
+    const google::protobuf::RepeatedPtrField<v1::Instruction>& instructions,
+    const IpAddress& security_manager) {
   InstructionSet out;
   std::map<std::string, int64_t> known;
   for (const v1::Instruction& message : instructions) {
     absl::StatusOr<Instruction> read = ReadInstruction(message);
     if (!read.ok()) {
       out.refused.push_back({message.id(), Text(message), std::string(read.status().message())});
+      continue;
+    }
+    if (CutsOff(*read, security_manager)) {
+      out.refused.push_back(
+          {read->id, read->text, "it would cut this firewall off from the security manager"});
       continue;
     }
     const auto [first, is_new] = known.emplace(read->text, read->id);

@@ -55,8 +55,10 @@ struct InstructionSet {
 };
 
 // A wrong instruction is refused alone; so is a second one about the same threshold, source and
-// destination, or connection.
+// destination, or connection, and one that would cut this firewall off from `security_manager`, so
+// that it could not be taken back.
 InstructionSet ReadInstructions(
-    const google::protobuf::RepeatedPtrField<v1::Instruction>& instructions);
+    const google::protobuf::RepeatedPtrField<v1::Instruction>& instructions,
+    const IpAddress& security_manager);
 
 }  // namespace stem

@@ -39,24 +39,6 @@ Block BlockUnder(const Instruction& instruction, const Moment& now) {
   return {As<BlockOrder>(instruction)->scope, EndOf(instruction, now, 0), 0};
 }
 
-template <typename Order>
-std::map<decltype(Order::key), const Instruction*> ByKey(const InstructionSet& set) {
-  std::map<decltype(Order::key), const Instruction*> out;
-  for (const Instruction& instruction : set.good) {
-    if (const auto* order = As<Order>(instruction)) out[order->key] = &instruction;
-  }
-  return out;
-}
-
-template <typename Order, typename Key>
-const Instruction* FindByKey(const InstructionSet& set, const Key& key) {
-  for (const Instruction& instruction : set.good) {
-    const auto* order = As<Order>(instruction);
-    if (order != nullptr && order->key == key) return &instruction;
-  }
-  return nullptr;
-}
-
 void TellWhoIsOnlyIn(const InstructionSet& set, const InstructionSet& other, const char* what) {
   std::set<int64_t> known;
   for (const Instruction& one : other.good) known.insert(one.id);
@@ -105,6 +87,7 @@ GuardLimits InstructionsInForce::WantedLimits() const {
 void InstructionsInForce::Apply(InstructionSet set, const Moment& now, GuardLoader::Done done) {
   TellWhatChanges(set_, set);
   set_ = std::move(set);
+  Index();
   Expire(now.unix_ms);
   instructed_ = true;
   const absl::Status settled = Settle(now);
@@ -134,7 +117,18 @@ bool InstructionsInForce::Expire(int64_t now_unix_ms) {
     if (over(instruction))
       spdlog::info("instruction {} is over: {}", instruction.id, instruction.text);
   }
-  return std::erase_if(set_.good, over) > 0;
+  if (std::erase_if(set_.good, over) == 0) return false;
+  Index();
+  return true;
+}
+
+void InstructionsInForce::Index() {
+  blocks_.clear();
+  permits_.clear();
+  for (const Instruction& instruction : set_.good) {
+    if (const auto* block = As<BlockOrder>(instruction)) blocks_[block->key] = &instruction;
+    if (const auto* permit = As<PermitOrder>(instruction)) permits_[permit->key] = &instruction;
+  }
 }
 
 absl::Status InstructionsInForce::Settle(const Moment& now) {
@@ -147,7 +141,7 @@ absl::Status InstructionsInForce::Settle(const Moment& now) {
 }
 
 absl::Status InstructionsInForce::SettleBlocks(const Moment& now, NoRoom& no_room) {
-  auto missing = ByKey<BlockOrder>(set_);
+  auto missing = blocks_;
   ASSIGN_OR_RETURN(const std::vector<BlockEntry> there, ports_.blocks.List());
   std::set<BlockKey> have_a_place;
   for (const BlockEntry& entry : there) {
@@ -185,7 +179,7 @@ absl::Status InstructionsInForce::SettleBlocks(const Moment& now, NoRoom& no_roo
 }
 
 absl::Status InstructionsInForce::SettlePermits(const Moment& now, NoRoom& no_room) {
-  auto missing = ByKey<PermitOrder>(set_);
+  auto missing = permits_;
   ASSIGN_OR_RETURN(const auto there, ports_.permits.List());
   for (const auto& [key, permit] : there) {
     const auto wanted = missing.find(key);
@@ -248,11 +242,13 @@ std::vector<RefusedInstruction> InstructionsInForce::refused() const {
 }
 
 const Instruction* InstructionsInForce::BlockOf(const BlockKey& key) const {
-  return FindByKey<BlockOrder>(set_, key);
+  const auto found = blocks_.find(key);
+  return found == blocks_.end() ? nullptr : found->second;
 }
 
 const Instruction* InstructionsInForce::PermitOf(const PermitKey& key) const {
-  return FindByKey<PermitOrder>(set_, key);
+  const auto found = permits_.find(key);
+  return found == permits_.end() ? nullptr : found->second;
 }
 
 const Instruction* InstructionsInForce::ThresholdOf(const GuardThreshold& threshold) const {

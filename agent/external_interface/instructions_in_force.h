@@ -65,6 +65,7 @@ class InstructionsInForce {
   using NoRoom = std::map<int64_t, std::string>;
 
   bool Expire(int64_t now_unix_ms);
+  void Index();  // after every change of set_.good
   GuardLimits WantedLimits() const;
   absl::Status Settle(const Moment& now);
   absl::Status SettleBlocks(const Moment& now, NoRoom& no_room);
@@ -73,6 +74,8 @@ class InstructionsInForce {
 
   InstructionPorts ports_;
   InstructionSet set_;
+  std::map<BlockKey, const Instruction*> blocks_;    // of set_.good
+  std::map<PermitKey, const Instruction*> permits_;  // of set_.good
   bool instructed_ = false;  // before, what an earlier agent left in the kernel stays
   NoRoom no_room_;
   std::string settling_failed_;  // so that the log says it once

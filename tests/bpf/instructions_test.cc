@@ -83,7 +83,7 @@ class InstructionsTest : public KernelBench {
   // What policy_ says, until all of it is in force.
   void Apply() {
     auto applied = std::make_shared<std::promise<absl::Status>>();
-    instructions_->Apply(ReadInstructions(policy_.instructions()), now_,
+    instructions_->Apply(ReadInstructions(policy_.instructions(), IpAddress()), now_,
                          [applied](const absl::Status& status) { applied->set_value(status); });
     const absl::Status status = applied->get_future().get();
     EXPECT_TRUE(status.ok()) << status;

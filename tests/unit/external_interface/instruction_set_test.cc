@@ -40,7 +40,9 @@ class InstructionSetTest : public testing::Test {
     permit->set_port(port);
     return *permit;
   }
-  InstructionSet Read() const { return ReadInstructions(policy_.instructions()); }
+  InstructionSet Read() const {
+    return ReadInstructions(policy_.instructions(), *IpAddress::Parse("198.51.100.5"));
+  }
   // Why the one instruction is refused; the others must be good.
   std::string WhyNot() {
     const InstructionSet set = Read();
@@ -144,6 +146,13 @@ TEST_F(InstructionSetTest, WhatIsWrong) {
   EXPECT_THAT(WhyNot(), HasSubstr("destination ''"));
   Next();
   EXPECT_THAT(WhyNot(), HasSubstr("a threshold, a block or a permit"));
+}
+
+TEST_F(InstructionSetTest, TheSecurityManagerDoesNotLockItselfOut) {
+  Block("198.51.100.5").set_scope(v1::BLOCK_SCOPE_MEDIA);
+  Block("198.51.100.5", "198.51.100.1");
+  EXPECT_EQ(Read().good.size(), 1u);
+  EXPECT_THAT(WhyNot(), HasSubstr("cut this firewall off"));
 }
 
 TEST_F(InstructionSetTest, TheSecondAboutTheSameIsRefused) {
