@@ -52,7 +52,7 @@ absl::Status CheckThreshold(const v1::Threshold& threshold) {
 
 // The address in canonical form, in the place of what was written.
 absl::StatusOr<IpAddress> Canonicalise(std::string_view field, std::string* text) {
-  const absl::StatusOr<IpAddress> address = IpAddress::Parse(*text);
+  absl::StatusOr<IpAddress> address = IpAddress::Parse(*text);
   if (!address.ok() || address->is_unspecified()) {
     return WrongField(field, fmt::format("'{}' is no host's address", *text),
                       "an IPv4 or IPv6 address");

@@ -13,11 +13,12 @@ constexpr auto kLongestRetry = std::chrono::seconds(30);
 
 }  // namespace
 
-GuardLoader::GuardLoader(GuardLimits in_force, Load load, std::chrono::milliseconds first_retry)
+GuardLoader::GuardLoader(const GuardLimits& in_force, Load load,
+                         std::chrono::milliseconds first_retry)
     : load_(std::move(load)),
       first_retry_(first_retry),
       in_force_(in_force),
-      wanted_(std::move(in_force)),
+      wanted_(in_force),
       thread_([this] { Run(); }) {}
 
 GuardLoader::~GuardLoader() {
@@ -30,10 +31,10 @@ GuardLoader::~GuardLoader() {
   for (const Done& done : done_) done(absl::CancelledError("the agent is stopping"));
 }
 
-void GuardLoader::Want(GuardLimits wanted, Done done) {
+void GuardLoader::Want(const GuardLimits& wanted, Done done) {
   {
     const std::lock_guard lock(mutex_);
-    wanted_ = std::move(wanted);
+    wanted_ = wanted;
     done_.push_back(std::move(done));
     changed_ = true;
   }

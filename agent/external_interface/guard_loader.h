@@ -30,7 +30,7 @@ class GuardLoader {
   using Done = std::function<void(const absl::Status&)>;
 
   // `in_force` is what the kernel has already.
-  GuardLoader(GuardLimits in_force, Load load,
+  GuardLoader(const GuardLimits& in_force, Load load,
               std::chrono::milliseconds first_retry = std::chrono::seconds(1));
   // Waits for a load under way. What is not done then is done with CANCELLED.
   ~GuardLoader();
@@ -41,7 +41,7 @@ class GuardLoader {
   // loader's thread, when they (or later ones) are in force, or when loading has failed for the
   // first time; then it is tried again, at longer and longer intervals. Nothing is loaded when they
   // are in force already.
-  void Want(GuardLimits wanted, Done done);
+  void Want(const GuardLimits& wanted, Done done);
 
   GuardLoaderState state() const;
 

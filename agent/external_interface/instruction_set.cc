@@ -49,7 +49,7 @@ absl::StatusOr<ThresholdOrder> ReadThreshold(const v1::Threshold& message) {
 }
 
 absl::StatusOr<IpAddress> ReadAddress(const std::string& text, std::string_view whose) {
-  const absl::StatusOr<IpAddress> address = IpAddress::Parse(text);
+  absl::StatusOr<IpAddress> address = IpAddress::Parse(text);
   if (!address.ok() || address->is_unspecified()) {
     return Wrong(fmt::format("its {} '{}' is no host's address", whose, ToPrintable(text)),
                  "an IPv4 or IPv6 address");

@@ -34,7 +34,7 @@ struct InstructionPorts {
 // Signalling thread only.
 class InstructionsInForce {
  public:
-  explicit InstructionsInForce(InstructionPorts ports) : ports_(std::move(ports)) {}
+  explicit InstructionsInForce(const InstructionPorts& ports) : ports_(ports) {}
 
   // `set` takes the place of what was instructed before, also of what an earlier agent left in the
   // kernel. Blocks and permits are in place when this returns, all thresholds together when `done`
