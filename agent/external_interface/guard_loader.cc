@@ -75,7 +75,7 @@ void GuardLoader::Run() {
     if (!loaded.ok() && failure != failure_) {
       spdlog::error("the guards' limits stay as they are, trying again: {}", failure);
     } else if (loaded.ok() && !failure_.empty()) {
-      spdlog::info("the guards' limits are loaded at last");
+      spdlog::info("the guards' limits are as they should be again");
     }
     if (loaded.ok()) retry = first_retry_;
     failure_ = failure;
