@@ -42,12 +42,18 @@ absl::Status Agent::Open() {
 // earlier agent left, with its calls, stays.
 void Agent::TakeDownWhatIsNew() {
   if (!plane_ || plane_->adopted()) return;
-  const DataPlaneConfig& plane = config_.data_plane;
   path_.reset();
-  if (const absl::Status removed = DataPlane::Remove(plane.name, {plane.outside, plane.inside});
-      !removed.ok()) {
+  security_manager_.reset();  // it may be applying its first policy
+  guard_loader_.reset();
+  if (const absl::Status removed = RemoveDataPlane(); !removed.ok()) {
     spdlog::error("the data plane stays in the kernel: {}", removed.ToString());
   }
+}
+
+absl::Status Agent::RemoveDataPlane() {
+  const DataPlaneConfig& plane = config_.data_plane;
+  RETURN_IF_ERROR(DataPlane::Remove(plane.name, {plane.outside, plane.inside}));
+  return kept_.Forget();
 }
 
 absl::Status Agent::OpenKernel() {
@@ -55,10 +61,22 @@ absl::Status Agent::OpenKernel() {
   for (const std::string& warning : prepared.warnings) spdlog::warn("{}", warning);
   DataPlaneConfig plane = config_.data_plane;
   plane.rules = std::move(prepared.compiled);
+  std::optional<InstructionSet> kept = ReadKeptInstructions();
+  GuardLimits guards{plane.syn_guard, plane.invite_guard};
+  if (kept) guards = LimitsUnder(*kept, guards);
+  plane.syn_guard = guards.syn;
+  plane.invite_guard = guards.invite;
   ASSIGN_OR_RETURN(plane_, DataPlane::Open(plane));
   ASSIGN_OR_RETURN(const RuleSlots slots, ReadRuleSlots(plane_->rule_slots_fd()));
   rules_.Replace(std::move(prepared.rules), slots);
   in_force_.emplace(&*plane_, std::move(plane));
+  FollowInstructions(guards);
+  if (kept) {
+    spdlog::info("{} instructions of the security manager kept from before", kept->good.size());
+    instructions_->Apply(*std::move(kept), Moment::Now(), [](const absl::Status& status) {
+      if (!status.ok()) spdlog::error("kept instructions: {}", std::string(status.message()));
+    });
+  }
   for (const InterfaceState& interface : plane_->interfaces()) {
     spdlog::info("{} is {}: XDP {} ({}), {} RX queues", interface.name,
                  interface.side == STEM_SIDE_OUTSIDE ? "outside" : "inside",
@@ -121,7 +139,8 @@ absl::Status Agent::ShowTables() {
                  use.forgets_oldest ? "forgets the oldest" : "refuses the newcomer");
   }
   data_plane_view_.emplace(
-      DataPlaneViewParts{*in_force_, *plane_, *pinholes_, rules_, config_.data_plane.modules},
+      DataPlaneViewParts{*in_force_, *plane_, *pinholes_, rules_, *instructions_,
+                         config_.data_plane.syn_guard.permits, config_.data_plane.modules},
       std::move(tables));
   return absl::OkStatus();
 }
@@ -129,16 +148,20 @@ absl::Status Agent::ShowTables() {
 absl::Status Agent::StartJudgement() {
   EventLoop* loop = loop_.get();
   const SecurityManagerConfig& sm = config_.security_manager;
-  ASSIGN_OR_RETURN(security_manager_,
-                   SecurityManager::Connect({.firewall = config_.data_plane.name,
-                                             .address = sm.address,
-                                             .tls = sm.tls,
-                                             .deadline = sm.deadline,
-                                             .down = sm.down,
-                                             .known_users = sm.known_users,
-                                             .complete = [loop](std::function<void()> closure) {
-                                               loop->Complete(std::move(closure));
-                                             }}));
+  ASSIGN_OR_RETURN(
+      security_manager_,
+      SecurityManager::Connect(
+          {.firewall = config_.data_plane.name,
+           .address = sm.address,
+           .tls = sm.tls,
+           .deadline = sm.deadline,
+           .down = sm.down,
+           .known_users = sm.known_users,
+           .instruct = [this](
+                           const v1::WatchResponse& policy,
+                           PolicyWatch::Applied applied) { Instruct(policy, std::move(applied)); },
+           .complete =
+               [loop](std::function<void()> closure) { loop->Complete(std::move(closure)); }}));
   view_.emplace(ControlViewParts{config_, *plane_, *pinholes_, *path_, *security_manager_, rules_,
                                  [this] { return ReloadRules(); }, *data_plane_view_});
   CallMonitorPorts ports{*path_,  *pinholes_, *calls_, *security_manager_, MonotonicNanoseconds,
@@ -176,6 +199,7 @@ absl::Status Agent::StartJudgement() {
   return loop->Every(kTick, [this] {
     monitor_->Tick();
     path_->Tick(MonotonicNanoseconds());
+    instructions_->Tick(Moment::Now());
     data_plane_view_->Tick(MonotonicNanoseconds());
   });
 }
@@ -208,13 +232,13 @@ absl::Status Agent::Run() {
   view_->TellMonitors(nullptr);
   gateway_->Stop();
   if (reloader_.joinable()) reloader_.join();
+  guard_loader_.reset();
   if (config_.on_exit == OnExit::kKeep) {
     spdlog::info("the data plane stays in the kernel (on_exit: keep): calls go on");
     return served;
   }
   path_.reset();
-  const absl::Status removed = DataPlane::Remove(
-      config_.data_plane.name, {config_.data_plane.outside, config_.data_plane.inside});
+  const absl::Status removed = RemoveDataPlane();
   if (removed.ok()) spdlog::info("data plane removed (on_exit: remove)");
   return served.ok() ? removed : served;
 }

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -21,6 +22,9 @@
 #include "agent/dataplane/kernel_call_store.h"
 #include "agent/dataplane/kernel_pinhole_table.h"
 #include "agent/event_loop.h"
+#include "agent/external_interface/guard_loader.h"
+#include "agent/external_interface/instructions_in_force.h"
+#include "agent/external_interface/kept_instructions.h"
 #include "agent/external_interface/security_manager.h"
 #include "agent/packet_path.h"
 #include "agent/protocol_parser/call_monitor.h"
@@ -40,7 +44,9 @@ class Agent {
 
  private:
   Agent(AgentConfig config, std::string path)
-      : config_(std::move(config)), config_path_(std::move(path)) {}
+      : config_(std::move(config)),
+        config_path_(std::move(path)),
+        kept_(config_.KeptInstructionsPath()) {}
   absl::Status Open();
   void TakeDownWhatIsNew();
   absl::Status OpenKernel();
@@ -48,6 +54,13 @@ class Agent {
   // the old set stays. What depends on them follows on the signalling thread.
   absl::StatusOr<RuleReload> ReloadRules();
   void ReloadRulesAside();
+  // What the security manager instructed before this agent was started.
+  std::optional<InstructionSet> ReadKeptInstructions() const;
+  void FollowInstructions(const GuardLimits& loaded);
+  // Signalling thread, as PolicyWatch::Apply.
+  void Instruct(const v1::WatchResponse& policy, PolicyWatch::Applied applied);
+  std::vector<std::string> NotFollowed() const;
+  absl::Status RemoveDataPlane();
   absl::Status ShowTables();
   absl::Status StartJudgement();
   absl::Status WatchSignals();
@@ -61,6 +74,9 @@ class Agent {
   ActiveRules rules_;
   std::mutex reload_;
   std::optional<DataPlaneInForce> in_force_;
+  KeptInstructions kept_;
+  std::unique_ptr<GuardLoader> guard_loader_;
+  std::optional<InstructionsInForce> instructions_;
   std::optional<KernelPinholeTable> pinholes_;
   std::optional<KernelCallStore> calls_;
   std::unique_ptr<PacketPath> path_;

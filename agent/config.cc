@@ -135,6 +135,8 @@ std::string AgentConfig::RunDirectory() const {
   return fmt::format("/run/stem/{}", data_plane.name);
 }
 
+std::string AgentConfig::KeptInstructionsPath() const { return RunDirectory() + "/instructions"; }
+
 absl::StatusOr<AgentConfig> LoadAgentConfig(const std::string& path) {
   ASSIGN_OR_RETURN(ConfigDocument document, ConfigDocument::Load(path));
   const ConfigSection root = document.root();

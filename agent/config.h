@@ -48,6 +48,8 @@ struct AgentConfig {
   spdlog::level::level_enum log_level = spdlog::level::info;
 
   std::string RunDirectory() const;  // "/run/stem/NAME"
+  // The security manager's last instructions.
+  std::string KeptInstructionsPath() const;
 };
 
 // INVALID_ARGUMENT with one line per error, "file:line:column: key.path: what is wrong; what is

@@ -6,10 +6,11 @@
 namespace stem {
 
 absl::Status DataPlaneInForce::Change(const std::function<void(DataPlaneConfig&)>& edit) {
-  const std::lock_guard lock(mutex_);
-  DataPlaneConfig changed = config_;
+  const std::lock_guard one_at_a_time(change_);
+  DataPlaneConfig changed = config_;  // nobody else writes it
   edit(changed);
   RETURN_IF_ERROR(plane_->Reload(changed));
+  const std::lock_guard lock(mutex_);
   config_ = std::move(changed);
   return absl::OkStatus();
 }
@@ -20,7 +21,7 @@ ModuleModes DataPlaneInForce::modules() const {
 }
 
 absl::StatusOr<Simulation> DataPlaneInForce::Simulate(const SimulatedPacket& packet) {
-  const std::lock_guard lock(mutex_);
+  const std::lock_guard lock(change_);
   return plane_->Simulate(packet);
 }
 

@@ -28,8 +28,9 @@ class DataPlaneInForce {
   absl::StatusOr<Simulation> Simulate(const SimulatedPacket& packet);
 
  private:
-  mutable std::mutex mutex_;
+  std::mutex change_;  // held while a program is loaded; taken before the other
   DataPlane* const plane_;
+  mutable std::mutex mutex_;  // never held for long: the signalling thread asks for the modules
   DataPlaneConfig config_;
 };
 

@@ -103,6 +103,7 @@ std::string ModeText(stem_module_mode mode) {
 DataPlaneView::DataPlaneView(DataPlaneViewParts parts, KernelTables tables)
     : parts_(std::move(parts)),
       blocks_(parts_.plane.blocks_fd(), parts_.plane.block_count_fd()),
+      permits_(parts_.plane.permits_fd()),
       tables_(std::move(tables)) {}
 
 absl::StatusOr<v1::ListModulesResponse> DataPlaneView::Modules() {
@@ -200,6 +201,7 @@ absl::StatusOr<v1::SimulateResponse> DataPlaneView::NameRules(v1::SimulateRespon
 
 void DataPlaneView::Describe(v1::AgentStatus& status) {
   AddModules(parts_.in_force.modules(), parts_.configured, status.mutable_modules());
+  DescribeInstructions(status);
   Measure();
   for (const KernelTableUse& use : tables_.uses()) {
     v1::TableUse* table = status.add_tables();
@@ -209,7 +211,11 @@ void DataPlaneView::Describe(v1::AgentStatus& status) {
     table->set_high_water(use.high_water);
     table->set_forgets_oldest(use.forgets_oldest);
     table->set_memory_kib(use.memory_kib);
-    if (std::string_view(use.name) == "blocks") table->set_refused(blocks_refused_);
+    if (std::string_view(use.name) == "blocks") {
+      table->set_refused(blocks_refused_ + parts_.instructions.blocks_turned_away());
+    } else if (std::string_view(use.name) == "permits") {
+      table->set_refused(parts_.instructions.permits_turned_away());
+    }
   }
 }
 

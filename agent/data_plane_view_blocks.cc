@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The dynamic block list.
+// The dynamic block list, with the operator's blocks and the security manager's.
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
@@ -60,7 +60,10 @@ absl::StatusOr<BlockKey> ParseKey(const Request& request) {
   return key;
 }
 
-v1::Block ToMessage(const BlockKey& key, const Block& block, uint64_t now_ns) {
+}  // namespace
+
+v1::Block DataPlaneView::DescribeBlock(const BlockEntry& entry, uint64_t now_ns) const {
+  const auto& [key, origin, block] = entry;
   v1::Block out;
   out.set_source(key.source.ToString());
   if (!(key.destination == IpAddress())) out.set_destination(key.destination.ToString());
@@ -76,32 +79,42 @@ v1::Block ToMessage(const BlockKey& key, const Block& block, uint64_t now_ns) {
                   : over              ? 0
                                       : static_cast<int64_t>((block.until_ns - now_ns) / kNsPerMs));
   out.set_packets(block.packets);
+  out.set_origin(origin == STEM_BLOCK_BY_SM ? "security manager" : "operator");
+  if (origin != STEM_BLOCK_BY_SM) return out;
+  if (const Instruction* instruction = parts_.instructions.BlockOf(key)) {
+    out.set_instruction(instruction->id);
+    out.set_comment(instruction->comment);
+  }
   return out;
 }
 
-}  // namespace
-
 absl::StatusOr<v1::ListBlocksResponse> DataPlaneView::Blocks() {
   ASSIGN_OR_RETURN(auto blocks, blocks_.List());
-  std::sort(blocks.begin(), blocks.end(), [](const auto& a, const auto& b) {
-    return std::tie(a.first.source, a.first.destination) <
-           std::tie(b.first.source, b.first.destination);
+  std::sort(blocks.begin(), blocks.end(), [](const BlockEntry& a, const BlockEntry& b) {
+    return std::tie(a.key, a.origin) < std::tie(b.key, b.origin);
   });
   v1::ListBlocksResponse out;
   const uint64_t now = MonotonicNanoseconds();
-  for (const auto& [key, block] : blocks) {
-    if (block.until_ns != 0 && block.until_ns <= now) continue;  // not yet swept
-    *out.add_blocks() = ToMessage(key, block, now);
+  for (const BlockEntry& entry : blocks) {
+    if (entry.block.until_ns != 0 && entry.block.until_ns <= now) continue;  // not yet swept
+    *out.add_blocks() = DescribeBlock(entry, now);
   }
   return out;
 }
 
 absl::StatusOr<v1::Block> DataPlaneView::FindBlock(const BlockKey& key) const {
   ASSIGN_OR_RETURN(const auto blocks, blocks_.List());
-  for (const auto& [known, block] : blocks) {
-    if (known.source == key.source && known.destination == key.destination) {
-      return ToMessage(known, block, MonotonicNanoseconds());
-    }
+  bool instructed = false;
+  for (const BlockEntry& entry : blocks) {
+    if (entry.key != key) continue;
+    if (entry.origin == STEM_BLOCK_BY_OPERATOR) return DescribeBlock(entry, MonotonicNanoseconds());
+    instructed = true;
+  }
+  if (instructed) {
+    return absl::FailedPreconditionError(fmt::format(
+        "the security manager has blocked {}, not an operator: `stemctl instruction list` has the "
+        "id, `stemctl instruction remove ID` takes it back",
+        key.source.ToString()));
   }
   return absl::NotFoundError(
       fmt::format("no block of {}: `stemctl block list` names them all", key.source.ToString()));
@@ -117,7 +130,7 @@ absl::StatusOr<v1::Block> DataPlaneView::AddBlock(const v1::AddBlockRequest& req
   if (request.for_ms() > 0) {
     block.until_ns = MonotonicNanoseconds() + static_cast<uint64_t>(request.for_ms()) * kNsPerMs;
   }
-  const absl::Status added = blocks_.Add(key, block);
+  const absl::Status added = blocks_.Add(STEM_BLOCK_BY_OPERATOR, key, block);
   if (absl::IsResourceExhausted(added)) ++blocks_refused_;
   RETURN_IF_ERROR(added);
   ASSIGN_OR_RETURN(v1::Block out, FindBlock(key));
@@ -130,16 +143,16 @@ absl::StatusOr<v1::Block> DataPlaneView::AddBlock(const v1::AddBlockRequest& req
 absl::StatusOr<v1::Block> DataPlaneView::RemoveBlock(const v1::RemoveBlockRequest& request) {
   ASSIGN_OR_RETURN(const BlockKey key, ParseKey(request));
   ASSIGN_OR_RETURN(v1::Block was, FindBlock(key));
-  RETURN_IF_ERROR(blocks_.Remove(key).status());
-  spdlog::info("{} no longer blocked", was.source());
+  RETURN_IF_ERROR(blocks_.Remove(STEM_BLOCK_BY_OPERATOR, key).status());
+  spdlog::info("{} no longer blocked by an operator", was.source());
   return was;
 }
 
 void DataPlaneView::Tick(uint64_t now_ns) {
   if (now_ns >= next_sweep_ns_) {
     next_sweep_ns_ = now_ns + kSweepEvery;
-    if (const auto left = blocks_.Sweep(now_ns); !left.ok()) {
-      spdlog::warn("expired blocks are not swept: {}", left.status().ToString());
+    if (const absl::Status swept = blocks_.Sweep(now_ns); !swept.ok()) {
+      spdlog::warn("expired blocks are not swept: {}", swept.ToString());
     }
   }
   if (now_ns >= next_measurement_ns_) {

@@ -53,6 +53,8 @@ int Remove(const AgentConfig& config) {
   const absl::Status removed = DataPlane::Remove(
       config.data_plane.name, {config.data_plane.outside, config.data_plane.inside});
   if (!removed.ok()) return Complain(removed, kFailed);
+  const absl::Status forgotten = KeptInstructions(config.KeptInstructionsPath()).Forget();
+  if (!forgotten.ok()) return Complain(forgotten, kFailed);
   fmt::print("instance {} is no longer in the kernel\n", config.data_plane.name);
   return kOk;
 }

@@ -33,13 +33,19 @@ static __always_inline __u32 block_scope_of(const struct packet* packet, int sig
   return 0; /* of STEM_BLOCK_ALL only */
 }
 
+static __always_inline int block_order_hits(struct stem_block_order* order, __u32 scope) {
+  if (order->scope != STEM_BLOCK_ALL && !(order->scope & scope)) return 0;
+  if (order->until_ns && order->until_ns <= bpf_ktime_get_coarse_ns()) return 0;
+  if (!dry_run) __sync_fetch_and_add(&order->packets, 1);
+  return 1;
+}
+
+/* A packet that both have blocked is counted for the operator. */
 static __always_inline int block_hits(const struct stem_block_key* key, __u32 scope) {
   struct stem_block* block = bpf_map_lookup_elem(&blocks, key);
   if (!block) return 0;
-  if (block->scope != STEM_BLOCK_ALL && !(block->scope & scope)) return 0;
-  if (block->until_ns && block->until_ns <= bpf_ktime_get_coarse_ns()) return 0;
-  if (!dry_run) __sync_fetch_and_add(&block->packets, 1);
-  return 1;
+  return block_order_hits(&block->by[STEM_BLOCK_BY_OPERATOR], scope) ||
+         block_order_hits(&block->by[STEM_BLOCK_BY_SM], scope);
 }
 
 static __always_inline int is_blocked(const struct packet* packet, int signalling) {

@@ -152,12 +152,22 @@ enum stem_block_scope {
   STEM_BLOCK_MEDIA = 4, /* all other UDP */
   STEM_BLOCK_ALL = 0xff,
 };
-struct stem_block {
+/* Who ordered it. Each has an order of his own, so that none takes back the other's. */
+enum stem_block_origin {
+  STEM_BLOCK_BY_OPERATOR = 0,
+  STEM_BLOCK_BY_SM = 1,
+  STEM_BLOCK_ORIGIN_MAX = 2,
+};
+struct stem_block_order {
   __u64 until_ns; /* CLOCK_MONOTONIC; 0: until it is taken off */
   __u64 packets;  /* dropped */
-  __u32 scope;    /* enum stem_block_scope, or-ed */
+  __u32 scope;    /* enum stem_block_scope, or-ed; 0: no order */
   __u32 reserved;
 };
+struct stem_block {
+  struct stem_block_order by[STEM_BLOCK_ORIGIN_MAX];
+};
+STEM_STATIC_ASSERT(sizeof(struct stem_block) == 48, "value has no holes");
 
 /* A limit of the guards: `burst` at once, then one each `cost_ns`; above it, `penalty_ns` of
  * silence. */
@@ -199,7 +209,7 @@ struct stem_permit_key {
   __u16 reserved;
 };
 struct stem_permit {
-  __u64 until_ns; /* CLOCK_MONOTONIC */
+  __u64 until_ns; /* CLOCK_MONOTONIC; all ones: until it is taken back */
   __u64 used;     /* SYNs */
 };
 

@@ -65,10 +65,12 @@ ExitCode RunCommandLine(int argc, const char* const* argv) {
   AddRulesCommand(app, &chosen);
   AddModuleCommands(app, &chosen);
   AddBlockCommands(app, &chosen);
+  AddInForceCommands(app, &chosen);
   AddSimulateCommand(app, &chosen);
   AddDoctorCommand(app, &chosen);
   AddUserCommands(app, &chosen);
   AddSpamCommands(app, &chosen);
+  AddInstructionCommands(app, &chosen);
   AddSmCommands(app, &chosen);
   AddPkiCommands(app, &chosen);
   // CLI11 speaks through exceptions, those for --help and --version included.

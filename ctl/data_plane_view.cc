@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_join.h"
+#include "ctl/instruction_view.h"
 #include "ctl/quantities.h"
 #include "ctl/table.h"
 #include "fmt/format.h"
@@ -95,13 +96,18 @@ std::string RenderBlocks(const v1::ListBlocksResponse& blocks, const Viewpoint& 
                {"DESTINATION"},
                {"SCOPE"},
                {"STILL FOR", Align::kRight},
-               {"DROPPED", Align::kRight}});
+               {"DROPPED", Align::kRight},
+               {"ORIGIN"},
+               {"COMMENT", Align::kLeft, /*may_shrink=*/true}});
   for (const v1::Block& block : blocks.blocks()) {
     table.AddRow({{screen.Safe(block.source())},
                   {block.destination().empty() ? "any" : screen.Safe(block.destination())},
                   {screen.Safe(fmt::format("{}", fmt::join(block.scopes(), ",")))},
                   {block.left_ms() < 0 ? "until removed" : Lasting(block.left_ms())},
-                  {Counted(block.packets()), block.packets() > 0 ? Paint::kRed : Paint::kPlain}});
+                  {Counted(block.packets()), block.packets() > 0 ? Paint::kRed : Paint::kPlain},
+                  {block.instruction() != 0 ? InstructedBy(block.instruction())
+                                            : screen.Safe(block.origin())},
+                  {screen.Safe(block.comment()), Paint::kDim}});
   }
   return table.Render(screen);
 }

@@ -130,6 +130,27 @@ std::string DelayTable(const v1::AgentStatus& status, const Screen& screen) {
   return table.empty() ? std::string() : "\n" + table.Render(screen);
 }
 
+// Which policy is in force where, and what is not.
+std::string WatchingTable(const v1::SmStatus& status, const Screen& screen) {
+  Table table({{"FIREWALL"}, {"INSTANCE"}, {"POLICY"}, {"REFUSED"}});
+  std::string below;
+  for (const v1::WatchingFirewall& one : status.watching()) {
+    table.AddRow({{screen.Safe(one.identity())},
+                  {screen.Safe(one.instance())},
+                  {one.acknowledged().empty() ? "none yet" : screen.Safe(one.acknowledged())},
+                  {one.refused().empty() ? "-" : screen.Safe(one.refused()), Paint::kRed}});
+    if (!one.refusal().empty()) {
+      below += fmt::format("  ! {} refused policy {}: {}\n", screen.Safe(one.identity()),
+                           screen.Safe(one.refused()), screen.Safe(one.refusal()));
+    }
+    for (const std::string& what : one.not_followed()) {
+      below += fmt::format("  ! {} does not follow {}\n", screen.Safe(one.identity()),
+                           screen.Safe(what));
+    }
+  }
+  return table.empty() ? std::string() : "\n" + table.Render(screen) + below;
+}
+
 }  // namespace
 
 std::vector<std::string> Concerns(const v1::AgentStatus& status) {
@@ -145,6 +166,14 @@ std::vector<std::string> Concerns(const v1::AgentStatus& status) {
       concerns.push_back(fmt::format("{} runs in {} XDP mode, which is slow", interface.name(),
                                      interface.xdp_mode()));
     }
+  }
+  if (!status.thresholds_not_loaded().empty()) {
+    concerns.push_back(fmt::format("thresholds are not as instructed, trying again: {}",
+                                   status.thresholds_not_loaded()));
+  }
+  for (const v1::NotFollowed& one : status.instructions_not_followed()) {
+    concerns.push_back(
+        fmt::format("instruction {} ({}) is not followed: {}", one.id(), one.what(), one.why()));
   }
   for (const v1::TableUse& use : status.tables()) {
     if (!use.forgets_oldest() && Share(use) >= kGettingFull) {
@@ -188,6 +217,11 @@ std::string RenderAgentStatus(const v1::AgentStatus& status, const Viewpoint& vi
       {"policy version", policy},
       {"adopted calls", Counted(status.adopted_calls())},
       {"pinned in", screen.Safe(status.pin_directory())}};
+  if (status.instructions() > 0) {
+    facts.emplace_back("instructions",
+                       fmt::format("{} followed: see thresholds, block list, permits",
+                                   Counted(status.instructions())));
+  }
   if (!status.modules().empty()) facts.emplace_back("modules", ModulesLine(status, screen));
   out += Facts(facts, screen);
   out += InterfaceTable(status, screen);
@@ -214,7 +248,8 @@ std::string RenderSmStatus(const v1::SmStatus& status, const Viewpoint& view) {
                 {"spam entries", Counted(status.spam_entries())},
                 {"calls decided", Counted(status.decisions())},
                 {"database", screen.Safe(status.database())}},
-               screen);
+               screen) +
+         WatchingTable(status, screen);
 }
 
 }  // namespace stem::ctl

@@ -17,6 +17,9 @@ constexpr std::array kThresholds = {"invite_guard.invite",   "invite_guard.new_s
                                     "invite_guard.other",    "invite_guard.register",
                                     "invite_guard.response", "syn_guard.destination",
                                     "syn_guard.new_sources", "syn_guard.source"};
+// Those that limit all sources together, or destinations: nobody is there to be silenced.
+constexpr std::array kWithoutPenalty = {"invite_guard.new_sources", "syn_guard.destination",
+                                        "syn_guard.new_sources"};
 constexpr uint32_t kMostRate = 10'000'000;
 constexpr uint32_t kLongestPenaltyMs = 24 * 3600 * 1000;
 
@@ -34,6 +37,12 @@ absl::Status CheckThreshold(const v1::Threshold& threshold) {
                       fmt::format("{} lets nothing pass, or everything", threshold.burst()),
                       fmt::format("1 to {}", kMostRate));
   }
+  if (threshold.penalty_ms() > 0 && std::find(kWithoutPenalty.begin(), kWithoutPenalty.end(),
+                                              threshold.name()) != kWithoutPenalty.end()) {
+    return WrongField(
+        "threshold.penalty_ms",
+        fmt::format("has no meaning for {}, which limits no single source", threshold.name()), "0");
+  }
   if (threshold.penalty_ms() > kLongestPenaltyMs) {
     return WrongField("threshold.penalty_ms", fmt::format("{} is too long", threshold.penalty_ms()),
                       "a day at most");
@@ -42,21 +51,31 @@ absl::Status CheckThreshold(const v1::Threshold& threshold) {
 }
 
 // The address in canonical form, in the place of what was written.
-absl::Status Canonicalise(std::string_view field, std::string* text) {
-  const absl::StatusOr<IpAddress> address = IpAddress::Parse(*text);
-  if (!address.ok()) {
-    return WrongField(field, fmt::format("'{}' is not an address", *text),
+absl::StatusOr<IpAddress> Canonicalise(std::string_view field, std::string* text) {
+  absl::StatusOr<IpAddress> address = IpAddress::Parse(*text);
+  if (!address.ok() || address->is_unspecified()) {
+    return WrongField(field, fmt::format("'{}' is no host's address", *text),
                       "an IPv4 or IPv6 address");
   }
   *text = address->ToString();
-  return absl::OkStatus();
+  return address;
+}
+
+// `destination` may be empty where the field may be.
+absl::Status CanonicaliseStream(std::string_view kind, std::string* source,
+                                std::string* destination) {
+  const std::string field = fmt::format("{}.destination", kind);
+  ASSIGN_OR_RETURN(const IpAddress from, Canonicalise(fmt::format("{}.source", kind), source));
+  if (destination->empty()) return absl::OkStatus();
+  ASSIGN_OR_RETURN(const IpAddress to, Canonicalise(field, destination));
+  if (from.is_v4() == to.is_v4()) return absl::OkStatus();
+  return WrongField(field, fmt::format("nothing goes from {} to {}", *source, *destination),
+                    "an address of the source's family");
 }
 
 absl::Status CheckBlock(v1::BlockedSource* block) {
-  RETURN_IF_ERROR(Canonicalise("block.source", block->mutable_source()));
-  if (!block->destination().empty()) {
-    RETURN_IF_ERROR(Canonicalise("block.destination", block->mutable_destination()));
-  }
+  RETURN_IF_ERROR(
+      CanonicaliseStream("block", block->mutable_source(), block->mutable_destination()));
   if (!v1::BlockScope_IsValid(block->scope())) {
     return WrongField("block.scope", "is unknown", "SYN, SIGNALLING, MEDIA, or none for all");
   }
@@ -64,8 +83,11 @@ absl::Status CheckBlock(v1::BlockedSource* block) {
 }
 
 absl::Status CheckPermit(v1::Permit* permit) {
-  RETURN_IF_ERROR(Canonicalise("permit.source", permit->mutable_source()));
-  RETURN_IF_ERROR(Canonicalise("permit.destination", permit->mutable_destination()));
+  if (permit->destination().empty()) {
+    return WrongField("permit.destination", "is missing", "an IPv4 or IPv6 address");
+  }
+  RETURN_IF_ERROR(
+      CanonicaliseStream("permit", permit->mutable_source(), permit->mutable_destination()));
   if (permit->port() == 0 || permit->port() > 65535) {
     return WrongField("permit.port", fmt::format("{} is no port", permit->port()), "1 to 65535");
   }

@@ -13,6 +13,7 @@
 namespace stem {
 namespace {
 
+constexpr int kMostNotFollowed = 20;
 constexpr size_t kMaxTextBytes = 256;  // of what a firewall says about itself, kept for people
 
 std::string Shortened(const std::string& text) {
@@ -99,6 +100,12 @@ class WatchStream : public WatchReactor, public PolicyWatcher {
       state_.set_acknowledged(Shortened(request_.acknowledged()));
       state_.clear_refused();
       state_.clear_refusal();
+      state_.clear_not_followed();
+      for (const std::string& one : request_.not_followed()) {
+        if (state_.not_followed_size() == kMostNotFollowed) break;
+        state_.add_not_followed(Shortened(one));
+        spdlog::warn("firewall {} does not follow {}", peer_.identity, Shortened(one));
+      }
     }
     if (request_.refused().empty()) return;
     state_.set_refused(Shortened(request_.refused()));

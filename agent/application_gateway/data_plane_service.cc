@@ -45,6 +45,20 @@ grpc::Status DataPlaneService::ListBlocks(grpc::ServerContext* context,
       *context, [source = source_] { return source->Blocks(); }, response);
 }
 
+grpc::Status DataPlaneService::ListThresholds(grpc::ServerContext* context,
+                                              const v1::ListThresholdsRequest*,
+                                              v1::ListThresholdsResponse* response) {
+  return rendezvous_.Answer<v1::ListThresholdsResponse>(
+      *context, [source = source_] { return source->Thresholds(); }, response);
+}
+
+grpc::Status DataPlaneService::ListPermits(grpc::ServerContext* context,
+                                           const v1::ListPermitsRequest*,
+                                           v1::ListPermitsResponse* response) {
+  return rendezvous_.Answer<v1::ListPermitsResponse>(
+      *context, [source = source_] { return source->Permits(); }, response);
+}
+
 grpc::Status DataPlaneService::AddBlock(grpc::ServerContext* context,
                                         const v1::AddBlockRequest* request, v1::Block* response) {
   return rendezvous_.Answer<v1::Block>(

@@ -29,6 +29,11 @@ class DataPlaneService final : public v1::DataPlane::Service {
                         v1::Block* response) override;
   grpc::Status RemoveBlock(grpc::ServerContext* context, const v1::RemoveBlockRequest* request,
                            v1::Block* response) override;
+  grpc::Status ListThresholds(grpc::ServerContext* context,
+                              const v1::ListThresholdsRequest* request,
+                              v1::ListThresholdsResponse* response) override;
+  grpc::Status ListPermits(grpc::ServerContext* context, const v1::ListPermitsRequest* request,
+                           v1::ListPermitsResponse* response) override;
   grpc::Status Simulate(grpc::ServerContext* context, const v1::SimulateRequest* request,
                         v1::SimulateResponse* response) override;
 

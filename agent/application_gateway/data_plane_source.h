@@ -24,6 +24,10 @@ class DataPlaneSource {
   // Simulate() gave them.
   virtual absl::StatusOr<v1::SimulateResponse> NameRules(v1::SimulateResponse answer) = 0;
 
+  // Signalling thread only, which follows the security manager's instructions.
+  virtual absl::StatusOr<v1::ListThresholdsResponse> Thresholds() = 0;
+  virtual absl::StatusOr<v1::ListPermitsResponse> Permits() = 0;
+
   // Signalling thread only, which also takes off what has expired.
   virtual absl::StatusOr<v1::ListBlocksResponse> Blocks() = 0;
   virtual absl::StatusOr<v1::Block> AddBlock(const v1::AddBlockRequest& request) = 0;

@@ -3,8 +3,8 @@
 // refuses for a time.
 #pragma once
 
+#include <compare>
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -17,6 +17,8 @@ namespace stem {
 struct BlockKey {
   IpAddress source;
   IpAddress destination;  // IpAddress(), all zero: every destination
+
+  auto operator<=>(const BlockKey&) const = default;
 };
 
 struct Block {
@@ -25,24 +27,30 @@ struct Block {
   uint64_t packets = 0;             // dropped
 };
 
+struct BlockEntry {
+  BlockKey key;
+  stem_block_origin origin = STEM_BLOCK_BY_OPERATOR;
+  Block block;
+};
+
 // One writer at a time.
 class BlockTable {
  public:
   // Neither is owned.
   BlockTable(int blocks_fd, int count_fd) : blocks_fd_(blocks_fd), count_fd_(count_fd) {}
 
-  // Adds a block, or changes scope and expiry of one that is there, keeping its counter.
-  // RESOURCE_EXHAUSTED when the table is full.
-  absl::Status Add(const BlockKey& key, const Block& block);
+  // Adds a block, or changes scope and expiry of the one `origin` has there, keeping its counter.
+  // RESOURCE_EXHAUSTED when the table is full; the two origins' blocks of one key take one place.
+  absl::Status Add(stem_block_origin origin, const BlockKey& key, const Block& block);
 
-  // False when there was none.
-  absl::StatusOr<bool> Remove(const BlockKey& key);
+  // Takes off what `origin` has ordered; false when that was nothing.
+  absl::StatusOr<bool> Remove(stem_block_origin origin, const BlockKey& key);
 
   // In no order; expired ones included until they are swept.
-  absl::StatusOr<std::vector<std::pair<BlockKey, Block>>> List() const;
+  absl::StatusOr<std::vector<BlockEntry>> List() const;
 
-  // Takes off what has expired; returns how many are left.
-  absl::StatusOr<size_t> Sweep(uint64_t now_ns);
+  // Takes off what has expired.
+  absl::Status Sweep(uint64_t now_ns);
 
  private:
   // What makes the data plane look at the list at all.

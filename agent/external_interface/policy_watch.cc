@@ -84,15 +84,16 @@ absl::Status PolicyWatch::Stream(std::string* in_force) {
   absl::Status status = FillRequestHeader(request.mutable_header());
   while (status.ok() && stream->Write(request) && stream->Read(&policy)) {
     if (!connected_.exchange(true)) spdlog::info("policy stream from the security manager stands");
-    const absl::Status applied = ApplyOnSignallingThread(policy);
+    const Outcome outcome = ApplyOnSignallingThread(policy);
     request.Clear();
-    if (applied.ok()) {
+    if (outcome.status.ok()) {
       *in_force = policy.version();
       request.set_acknowledged(policy.version());
+      for (const std::string& one : outcome.not_followed) request.add_not_followed(one);
     } else {
-      spdlog::warn("policy {} refused: {}", policy.version(), applied.ToString());
+      spdlog::warn("policy {} refused: {}", policy.version(), outcome.status.ToString());
       request.set_refused(policy.version());
-      request.set_refusal(std::string(applied.message()));
+      request.set_refusal(std::string(outcome.status.message()));
     }
     status = FillRequestHeader(request.mutable_header());
   }
@@ -103,15 +104,17 @@ absl::Status PolicyWatch::Stream(std::string* in_force) {
   return status.ok() ? ended : status;
 }
 
-absl::Status PolicyWatch::ApplyOnSignallingThread(const v1::WatchResponse& policy) {
-  auto result = std::make_shared<std::promise<absl::Status>>();
-  std::future<absl::Status> answer = result->get_future();
+PolicyWatch::Outcome PolicyWatch::ApplyOnSignallingThread(const v1::WatchResponse& policy) {
+  auto result = std::make_shared<std::promise<Outcome>>();
+  std::future<Outcome> answer = result->get_future();
   complete_([shared = shared_, policy, result] {
-    result->set_value(shared->alive ? shared->apply(policy) : absl::CancelledError("stopping"));
+    const auto applied = [result](Outcome outcome) { result->set_value(std::move(outcome)); };
+    if (!shared->alive) return applied({absl::CancelledError("stopping"), {}});
+    shared->apply(policy, applied);
   });
   while (answer.wait_for(kApplyPatience) != std::future_status::ready) {
     const std::lock_guard lock(mutex_);
-    if (stopped_) return absl::CancelledError("stopping");
+    if (stopped_) return {absl::CancelledError("stopping"), {}};
   }
   return answer.get();
 }

@@ -11,6 +11,7 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "stem/v1/firewall.grpc.pb.h"
@@ -19,9 +20,15 @@ namespace stem {
 
 class PolicyWatch {
  public:
-  // Puts a snapshot into force, on the signalling thread; an error refuses it, and the one before
-  // stays.
-  using Apply = std::function<absl::Status(const v1::WatchResponse&)>;
+  // What became of a snapshot.
+  struct Outcome {
+    absl::Status status;                    // an error refuses the snapshot
+    std::vector<std::string> not_followed;  // instructions left out of it, and why
+  };
+  using Applied = std::function<void(Outcome)>;
+  // Puts a snapshot into force, on the signalling thread; `applied` is called once, on any thread,
+  // when that is done. Until then no other snapshot comes.
+  using Apply = std::function<void(const v1::WatchResponse&, Applied applied)>;
   using Complete = std::function<void(std::function<void()>)>;
 
   PolicyWatch(std::unique_ptr<v1::Firewall::Stub> stub, std::string firewall, Complete complete,
@@ -35,7 +42,7 @@ class PolicyWatch {
   struct Shared;
   void Run();
   absl::Status Stream(std::string* in_force);
-  absl::Status ApplyOnSignallingThread(const v1::WatchResponse& policy);
+  Outcome ApplyOnSignallingThread(const v1::WatchResponse& policy);
   bool SleepUnlessStopped(std::chrono::milliseconds duration);
 
   std::unique_ptr<v1::Firewall::Stub> stub_;

@@ -112,7 +112,9 @@ SecurityManager::SecurityManager(SecurityManagerOptions options,
       in_flight_(std::make_shared<InFlight>()) {
   watch_ = std::make_unique<PolicyWatch>(
       v1::Firewall::NewStub(channel), options_.firewall, options_.complete,
-      [this](const v1::WatchResponse& policy) { return ApplyPolicy(policy); });
+      [this](const v1::WatchResponse& policy, PolicyWatch::Applied applied) {
+        ApplyPolicy(policy, std::move(applied));
+      });
 }
 
 SecurityManager::~SecurityManager() {
@@ -201,7 +203,21 @@ CallDecision SecurityManager::WithoutSm(const CallQuestion& question,
   return decision;
 }
 
-absl::Status SecurityManager::ApplyPolicy(const v1::WatchResponse& policy) {
+void SecurityManager::ApplyPolicy(const v1::WatchResponse& policy, PolicyWatch::Applied applied) {
+  if (absl::Status taken = TakeKnownUsers(policy); !taken.ok()) {
+    return applied({std::move(taken), {}});
+  }
+  options_.instruct(
+      policy, [this, version = policy.version(), applied = std::move(applied),
+               in_flight = in_flight_, complete = options_.complete](PolicyWatch::Outcome outcome) {
+        complete([this, version, applied, in_flight, outcome = std::move(outcome)] {
+          if (in_flight->alive && outcome.status.ok()) policy_version_ = version;
+          applied(outcome);
+        });
+      });
+}
+
+absl::Status SecurityManager::TakeKnownUsers(const v1::WatchResponse& policy) {
   if (static_cast<size_t>(policy.known_users_size()) > options_.known_users) {
     return absl::ResourceExhaustedError(fmt::format("{} known users, limits.known_users is {}",
                                                     policy.known_users_size(),
@@ -213,7 +229,6 @@ absl::Status SecurityManager::ApplyPolicy(const v1::WatchResponse& policy) {
     users.insert(std::move(user));
   }
   known_users_ = std::move(users);
-  policy_version_ = policy.version();
   return absl::OkStatus();
 }
 

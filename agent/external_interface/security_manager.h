@@ -27,6 +27,8 @@ struct SecurityManagerOptions {
   std::chrono::nanoseconds deadline{};
   SmDown down = SmDown::kRefuse;
   size_t known_users = 0;  // a policy with more is refused
+  // Puts the instructions of a policy into force, as PolicyWatch::Apply.
+  PolicyWatch::Apply instruct;
   // Runs a closure on the signalling thread; never turned away (EventLoop::Complete).
   std::function<void(std::function<void()>)> complete;
 };
@@ -53,7 +55,8 @@ class SecurityManager : public DecisionPoint {
   SecurityManager(SecurityManagerOptions options, const std::shared_ptr<grpc::Channel>& channel);
   void Finish(Pending& pending);
   CallDecision WithoutSm(const CallQuestion& question, const std::string& why) const;
-  absl::Status ApplyPolicy(const v1::WatchResponse& policy);
+  void ApplyPolicy(const v1::WatchResponse& policy, PolicyWatch::Applied applied);
+  absl::Status TakeKnownUsers(const v1::WatchResponse& policy);
 
   const SecurityManagerOptions options_;
   std::unique_ptr<v1::Firewall::Stub> stub_;

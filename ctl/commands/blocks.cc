@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // stemctl block add|remove|list
 #include <cmath>
-#include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "common/status_macros.h"
 #include "ctl/commands/commands.h"
+#include "ctl/commands/lasting_option.h"
 #include "ctl/data_plane_view.h"
 
 namespace stem::ctl {
@@ -69,12 +69,8 @@ void AddBlockCommands(CLI::App& app, Command* chosen) {
       ->delimiter(',')
       ->check(CLI::IsMember({"all", "syn", "signalling", "media"}))
       ->type_name("SCOPE");
-  const std::map<std::string, double> units = {
-      {"ms", 0.001}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86400}};
-  add->add_option("--for", typed->seconds, "Forgiven after 90s, 10m, 2h, 7d; else when removed")
-      ->transform(CLI::AsNumberWithUnit(units).description(""))
-      ->check(CLI::Range(0.001, 3650 * 86400.0).description(""))
-      ->type_name("TIME");
+  AddLastingOption(add, "--for", &typed->seconds,
+                   "Forgiven after 90s, 10m, 2h, 7d; else when removed");
   add->callback([=] {
     *chosen = [typed](Session& session) { return ShowBlock(session, Add(session, *typed)); };
   });

@@ -22,10 +22,12 @@ void AddMonitorCommand(CLI::App& app, Command* chosen);
 void AddRulesCommand(CLI::App& app, Command* chosen);
 void AddModuleCommands(CLI::App& app, Command* chosen);
 void AddBlockCommands(CLI::App& app, Command* chosen);
+void AddInForceCommands(CLI::App& app, Command* chosen);
 void AddSimulateCommand(CLI::App& app, Command* chosen);
 void AddDoctorCommand(CLI::App& app, Command* chosen);
 void AddUserCommands(CLI::App& app, Command* chosen);
 void AddSpamCommands(CLI::App& app, Command* chosen);
+void AddInstructionCommands(CLI::App& app, Command* chosen);
 void AddSmCommands(CLI::App& app, Command* chosen);
 void AddPkiCommands(CLI::App& app, Command* chosen);
 

@@ -10,14 +10,17 @@ namespace stem {
 namespace {
 
 constexpr uint64_t kHour = 3'600'000'000'000;
+const BlockKey kKey{*IpAddress::Parse("192.0.2.10"), IpAddress()};
 
 class BlocksTest : public KernelBench {
  protected:
   BlockTable table() { return BlockTable(plane().blocks_fd(), plane().block_count_fd()); }
   void Block(std::string_view source, std::string_view destination, uint32_t scope,
-             uint64_t until = MonotonicNanoseconds() + kHour) {
+             uint64_t until = MonotonicNanoseconds() + kHour,
+             stem_block_origin origin = STEM_BLOCK_BY_OPERATOR) {
     const absl::Status added =
-        table().Add({*IpAddress::Parse(source),
+        table().Add(origin,
+                    {*IpAddress::Parse(source),
                      destination.empty() ? IpAddress() : *IpAddress::Parse(destination)},
                     {scope, until, 0});
     ASSERT_TRUE(added.ok()) << added;
@@ -38,7 +41,7 @@ TEST_F(BlocksTest, ASourceWithEverythingItSends) {
   const auto blocks = table().List();
   ASSERT_TRUE(blocks.ok());
   ASSERT_EQ(blocks->size(), 1u);
-  EXPECT_EQ(blocks->front().second.packets, 4u);
+  EXPECT_EQ(blocks->front().block.packets, 4u);
 }
 
 TEST_F(BlocksTest, AStreamToOneDestination) {
@@ -90,10 +93,40 @@ TEST_F(BlocksTest, AnExpiredOneBlocksNothingAndIsSweptAway) {
 TEST_F(BlocksTest, TakenOffItPassesAgain) {
   Block("192.0.2.10", "", STEM_BLOCK_ALL);
   EXPECT_EQ(Run(Over(Icmp())).reason, "blocked");
-  const auto removed = table().Remove({*IpAddress::Parse("192.0.2.10"), IpAddress()});
+  const auto removed = table().Remove(STEM_BLOCK_BY_OPERATOR, kKey);
   ASSERT_TRUE(removed.ok());
   EXPECT_TRUE(*removed);
   EXPECT_EQ(Run(Over(Icmp())).reason, "icmp_passed");
+}
+
+TEST_F(BlocksTest, TheOperatorsAndTheSecurityManagersStandBesideEachOther) {
+  const uint64_t hence = MonotonicNanoseconds() + kHour;
+  Block("192.0.2.10", "", STEM_BLOCK_SYN, hence, STEM_BLOCK_BY_OPERATOR);
+  Block("192.0.2.10", "", STEM_BLOCK_SIGNALLING, hence, STEM_BLOCK_BY_SM);
+  EXPECT_EQ(Run(Over(Tcp(1, 22))).reason, "blocked");
+  EXPECT_EQ(Run(Over(Udp(4000, 5060))).reason, "blocked");
+  EXPECT_EQ(table().List()->size(), 2u);
+  EXPECT_TRUE(*table().Remove(STEM_BLOCK_BY_SM, kKey));
+  EXPECT_FALSE(*table().Remove(STEM_BLOCK_BY_SM, kKey)) << "there is none of its own left";
+  EXPECT_EQ(Run(Over(Udp(4000, 5060))).reason, "agent_down");
+  EXPECT_EQ(Run(Over(Tcp(1, 22))).reason, "blocked") << "the operator's is still there";
+  Block("192.0.2.10", "", STEM_BLOCK_ALL, hence, STEM_BLOCK_BY_SM);
+  EXPECT_TRUE(*table().Remove(STEM_BLOCK_BY_OPERATOR, kKey));
+  EXPECT_EQ(Run(Over(Icmp())).reason, "blocked") << "and the other way round";
+  const auto left = table().List();
+  ASSERT_EQ(left->size(), 1u);
+  EXPECT_EQ(left->front().origin, STEM_BLOCK_BY_SM);
+  EXPECT_EQ(left->front().block.packets, 1u) << "counts begin anew with the order";
+}
+
+TEST_F(BlocksTest, EachOrderExpiresAlone) {
+  Block("192.0.2.10", "", STEM_BLOCK_ALL, 1, STEM_BLOCK_BY_OPERATOR);
+  Block("192.0.2.10", "", STEM_BLOCK_SYN, 0, STEM_BLOCK_BY_SM);
+  EXPECT_EQ(Run(Over(Icmp())).reason, "icmp_passed");
+  EXPECT_EQ(Run(Over(Tcp(1, 22))).reason, "blocked");
+  ASSERT_TRUE(table().Sweep(MonotonicNanoseconds()).ok());
+  EXPECT_EQ(table().List()->size(), 1u);
+  EXPECT_EQ(Run(Over(Tcp(1, 22))).reason, "blocked");
 }
 
 TEST_F(BlocksTest, AFullTableRefusesTheNewAndKeepsTheOld) {
@@ -106,7 +139,7 @@ TEST_F(BlocksTest, AFullTableRefusesTheNewAndKeepsTheOld) {
   int added = 0;
   absl::Status last;
   for (int i = 0; i < static_cast<int>(config.max_blocks) + 100; ++i) {
-    last = table().Add(key(i), {STEM_BLOCK_ALL, 0, 0});
+    last = table().Add(STEM_BLOCK_BY_OPERATOR, key(i), {STEM_BLOCK_ALL, 0, 0});
     added += last.ok() ? 1 : 0;
   }
   EXPECT_EQ(added, static_cast<int>(config.max_blocks));

@@ -74,7 +74,9 @@ class SimulateTest : public KernelBench {
     OpenPinhole("198.51.100.20:30002", "192.0.2.10:4002");
     OpenPinhole("[2001:db8:2::20]:30000", "[2001:db8:1::10]:4000");
     BlockTable blocks(plane().blocks_fd(), plane().block_count_fd());
-    ASSERT_TRUE(blocks.Add({*IpAddress::Parse("192.0.2.66"), IpAddress()}, {}).ok());
+    ASSERT_TRUE(
+        blocks.Add(STEM_BLOCK_BY_OPERATOR, {*IpAddress::Parse("192.0.2.66"), IpAddress()}, {})
+            .ok());
   }
 
   Simulation Simulate(const Bytes& frame, stem_side side = STEM_SIDE_OUTSIDE) {

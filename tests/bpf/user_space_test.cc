@@ -98,7 +98,8 @@ class UserSpaceTest : public KernelBench {
       for (const bool v6 : {false, true}) OpenCorpusPinhole(one, v6);
     }
     BlockTable blocks(plane().blocks_fd(), plane().block_count_fd());
-    ASSERT_TRUE(blocks.Add({*IpAddress::Parse("192.0.2.66"), IpAddress()}, {}).ok());
+    const BlockKey blocked{*IpAddress::Parse("192.0.2.66"), IpAddress()};
+    ASSERT_TRUE(blocks.Add(STEM_BLOCK_BY_SM, blocked, {}).ok());
     Listen();
 
     auto loaded = LoadPipeline(config, DataPlane::PinDirectory(Instance()),

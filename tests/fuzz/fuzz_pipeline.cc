@@ -271,9 +271,13 @@ class Script {
       std::copy(to.bytes.begin(), to.bytes.end(), key.destination);
     }
     stem_block block{};
-    block.scope = in_.Byte();
+    const uint8_t scope = in_.Byte();
+    // Whose order it is, by the highest bit; an order for all comes from either.
+    stem_block_order& order =
+        block.by[(scope & 0x80) != 0 ? STEM_BLOCK_BY_SM : STEM_BLOCK_BY_OPERATOR];
+    order.scope = scope;
     const uint8_t until = in_.Byte();
-    if (until & 1) block.until_ns = machine_.now_ns + until * kSecond;
+    if (until & 1) order.until_ns = machine_.now_ns + until * kSecond;
     UserSpaceMap& blocks = machine_.map("blocks");
     if (until & 2) {
       blocks.Erase(&key);

@@ -104,6 +104,12 @@ class SecurityManagerTest : public testing::Test {
            .deadline = deadline,
            .down = down,
            .known_users = known_users,
+           .instruct =
+               [this](const v1::WatchResponse& policy, const PolicyWatch::Applied& applied) {
+                 instructed_.push_back(policy.instructions_size());
+                 later_ = applied;
+                 if (!hold_) applied(outcome_);
+               },
            .complete = [this](std::function<void()> f) { loop_->Complete(std::move(f)); }});
       ASSERT_TRUE(client.ok()) << client.status();
       client_ = *std::move(client);
@@ -135,6 +141,11 @@ class SecurityManagerTest : public testing::Test {
   }
 
   ScriptedSm sm_;
+  // On the signalling thread: what becomes of instructions.
+  std::vector<int> instructed_;
+  PolicyWatch::Outcome outcome_;
+  bool hold_ = false;
+  PolicyWatch::Applied later_;
   std::unique_ptr<SecurityManager> client_;
   std::unique_ptr<EventLoop> loop_;
   std::unique_ptr<grpc::Server> server_;
@@ -242,6 +253,41 @@ TEST_F(SecurityManagerTest, APolicyOverTheLimitIsRefusedWithItsReason) {
   EXPECT_EQ(reply.refused(), "v8");
   EXPECT_THAT(reply.refusal(), HasSubstr("limits.known_users is 1"));
   OnLoop([&] { EXPECT_EQ(client_->State().policy_version, ""); });
+}
+
+TEST_F(SecurityManagerTest, APolicyIsAcknowledgedWhenItsInstructionsAreInForceAndNotBefore) {
+  sm_.policy.set_version("v9");
+  sm_.policy.add_instructions()->set_id(4);
+  hold_ = true;
+  Connect(SmDown::kRefuse);
+  for (bool given = false; !given;) OnLoop([&] { given = !instructed_.empty(); });
+  OnLoop([&] {
+    EXPECT_EQ(instructed_, std::vector<int>{1});
+    EXPECT_EQ(client_->State().policy_version, "");
+    later_({absl::OkStatus(), {"instruction 4: no room"}});
+  });
+  const v1::WatchRequest reply = sm_.WaitForReply();
+  EXPECT_EQ(reply.acknowledged(), "v9");
+  EXPECT_THAT(reply.not_followed(), testing::ElementsAre("instruction 4: no room"));
+  OnLoop([&] { EXPECT_EQ(client_->State().policy_version, "v9"); });
+}
+
+TEST_F(SecurityManagerTest, WhatDidNotReachTheKernelIsRefusedWithItsReason) {
+  sm_.policy.set_version("v9");
+  outcome_.status = absl::InternalError("the verifier says no");
+  Connect(SmDown::kRefuse);
+  const v1::WatchRequest reply = sm_.WaitForReply();
+  EXPECT_EQ(reply.refused(), "v9");
+  EXPECT_EQ(reply.refusal(), "the verifier says no");
+  EXPECT_EQ(reply.acknowledged(), "");
+}
+
+TEST_F(SecurityManagerTest, GoesAwayWhileInstructionsAreUnderWay) {
+  hold_ = true;
+  Connect(SmDown::kRefuse);
+  for (bool given = false; !given;) OnLoop([&] { given = !instructed_.empty(); });
+  OnLoop([&] { client_.reset(); });
+  OnLoop([&] { later_({absl::OkStatus(), {}}); });
 }
 
 TEST_F(SecurityManagerTest, GoesAwayWhileADecisionIsUnderWay) {

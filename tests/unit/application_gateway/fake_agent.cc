@@ -167,6 +167,16 @@ absl::StatusOr<v1::Block> ScriptedDataPlane::RemoveBlock(const v1::RemoveBlockRe
   return absl::NotFoundError(fmt::format("no block of {}", request.source()));
 }
 
+absl::StatusOr<v1::ListThresholdsResponse> ScriptedDataPlane::Thresholds() {
+  NoteThread();
+  return thresholds;
+}
+
+absl::StatusOr<v1::ListPermitsResponse> ScriptedDataPlane::Permits() {
+  NoteThread();
+  return permits;
+}
+
 FakeAgent::FakeAgent(ApplicationGatewayOptions options) : socket(directory / "run/agent.sock") {
   source.expected_thread = signalling.id();
   data_plane.expected_thread = signalling.id();

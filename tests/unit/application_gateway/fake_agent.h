@@ -80,11 +80,15 @@ class ScriptedDataPlane : public DataPlaneSource {
   absl::StatusOr<v1::ListBlocksResponse> Blocks() override;
   absl::StatusOr<v1::Block> AddBlock(const v1::AddBlockRequest& request) override;
   absl::StatusOr<v1::Block> RemoveBlock(const v1::RemoveBlockRequest& request) override;
+  absl::StatusOr<v1::ListThresholdsResponse> Thresholds() override;
+  absl::StatusOr<v1::ListPermitsResponse> Permits() override;
 
   std::thread::id expected_thread;
   std::atomic<int> wrong_thread = 0;
   v1::ListModulesResponse modules;
   v1::ListBlocksResponse blocks;
+  v1::ListThresholdsResponse thresholds;
+  v1::ListPermitsResponse permits;
   v1::Simulation simulation;                   // the answer for each packet
   std::vector<v1::SimulatedPacket> simulated;  // those asked about
 

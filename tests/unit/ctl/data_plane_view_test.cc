@@ -36,6 +36,7 @@ TEST(BlocksView, EachOnALine) {
   block->set_source("203.0.113.9");
   block->add_scopes("all");
   block->set_left_ms(-1);
+  block->set_origin("operator");
   block = blocks.add_blocks();
   block->set_source("203.0.113.9");
   block->set_destination("198.51.100.20");
@@ -43,10 +44,13 @@ TEST(BlocksView, EachOnALine) {
   block->add_scopes("media");
   block->set_left_ms(599'000);
   block->set_packets(1234);
+  block->set_origin("security manager");
+  block->set_instruction(7);
+  block->set_comment("botnet");
   EXPECT_EQ("\n" + RenderBlocks(blocks, Viewpoint{}), R"(
-SOURCE       DESTINATION    SCOPE          STILL FOR  DROPPED
-203.0.113.9  any            all        until removed        0
-203.0.113.9  198.51.100.20  syn,media         9m 59s    1,234
+SOURCE       DESTINATION    SCOPE          STILL FOR  DROPPED  ORIGIN               COMMENT
+203.0.113.9  any            all        until removed        0  operator
+203.0.113.9  198.51.100.20  syn,media         9m 59s    1,234  security manager #7  botnet
 )");
 }
 

@@ -59,6 +59,19 @@ TEST_F(StemctlDataPlane, Blocks) {
   EXPECT_EQ(Run({"block", "add", "203.0.113.9", "--for", "0s"}).exit_code, 2);
 }
 
+TEST_F(StemctlDataPlane, WhatIsInForce) {
+  v1::ThresholdInForce* threshold = agent_.data_plane.thresholds.add_thresholds();
+  threshold->set_name("syn_guard.source");
+  threshold->mutable_limit()->set_rate(5);
+  threshold->set_instruction(7);
+  EXPECT_THAT(Run({"thresholds"}).out, HasSubstr("security manager #7"));
+  EXPECT_EQ(Json({"thresholds"})["thresholds"][0]["limit"]["rate"], 5);
+  EXPECT_THAT(Run({"permits"}).out, HasSubstr("nothing is permitted"));
+  agent_.data_plane.permits.add_permits()->set_source("198.51.100.20");
+  EXPECT_EQ(Json({"permits"})["permits"][0]["source"], "198.51.100.20");
+  EXPECT_EQ(Run({"permits", "more"}).exit_code, 2);
+}
+
 TEST_F(StemctlDataPlane, Simulate) {
   agent_.data_plane.simulation.set_verdict("dropped");
   agent_.data_plane.simulation.set_reason("no_pinhole");

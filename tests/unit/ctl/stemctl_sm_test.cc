@@ -98,8 +98,34 @@ class FakeAdmin : public v1::Admin::Service {
     return Checked(request->header());
   }
 
+  grpc::Status PutInstruction(grpc::ServerContext*, const v1::PutInstructionRequest* request,
+                              v1::Instruction* response) override {
+    if (request->instruction().threshold().name() == "syn_guard.sauce") {
+      return {grpc::StatusCode::INVALID_ARGUMENT, "threshold.name: 'syn_guard.sauce' is none"};
+    }
+    v1::Instruction* added = instructions_.add_instructions();
+    *added = request->instruction();
+    added->set_id(instructions_.instructions_size());
+    *response = *added;
+    return Checked(request->header());
+  }
+  grpc::Status ListInstructions(grpc::ServerContext*, const v1::ListInstructionsRequest* request,
+                                v1::ListInstructionsResponse* response) override {
+    *response = instructions_;
+    return Checked(request->header());
+  }
+  grpc::Status RemoveInstruction(grpc::ServerContext*, const v1::RemoveInstructionRequest* request,
+                                 v1::Instruction* response) override {
+    if (request->id() > instructions_.instructions_size()) {
+      return {grpc::StatusCode::NOT_FOUND, "no instruction"};
+    }
+    *response = instructions_.instructions(static_cast<int>(request->id() - 1));
+    return Checked(request->header());
+  }
+
   std::map<std::string, v1::User> users_;
   v1::ListSpamResponse spam_;
+  v1::ListInstructionsResponse instructions_;
 
  private:
   grpc::Status Checked(const v1::RequestHeader& header) {
@@ -204,6 +230,68 @@ TEST_F(StemctlSm, SpamOfEachKind) {
   const Ended refused = Ask({"spam", "add", "--prefix", "nonsense"});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_EQ(refused.err, "stemctl: entry.value: not an address prefix\n");
+}
+
+TEST_F(StemctlSm, InstructionsOfEachKind) {
+  const auto threshold = Json({"instruction", "threshold", "syn_guard.source", "--rate", "100/s",
+                               "--penalty", "10s", "--comment", "flood"})["threshold"];
+  EXPECT_EQ(threshold["rate"], 100);
+  EXPECT_EQ(threshold["burst"], 200) << "twice the rate";
+  EXPECT_EQ(threshold["penalty_ms"], 10'000);
+  const auto open = Json({"instruction", "threshold", "invite_guard.invite", "--rate", "none"});
+  EXPECT_EQ(open["threshold"]["rate"], 0);
+  EXPECT_EQ(open["until_unix_ms"], "0");
+
+  const auto block = Json({"instruction", "block", "203.0.113.9", "--to", "198.51.100.20",
+                           "--scope", "media", "--for", "10m"});
+  EXPECT_EQ(block["block"]["scope"], "BLOCK_SCOPE_MEDIA");
+  const int64_t left = std::stoll(block["until_unix_ms"].get<std::string>()) -
+                       std::chrono::duration_cast<std::chrono::milliseconds>(
+                           std::chrono::system_clock::now().time_since_epoch())
+                           .count();
+  EXPECT_GT(left, 500'000);
+  EXPECT_LE(left, 600'000);
+
+  EXPECT_EQ(Json({"instruction", "permit", "198.51.100.20", "192.0.2.10"})["permit"]["port"], 5060);
+  const auto v6 = Json({"instruction", "permit", "2001:db8::1", "[2001:db8::2]:5061"})["permit"];
+  EXPECT_EQ(v6["destination"], "2001:db8::2");
+  EXPECT_EQ(v6["port"], 5061);
+
+  EXPECT_EQ(Json({"instruction", "list"})["instructions"].size(), 5);
+  EXPECT_THAT(Ask({"instruction", "list"}).out, HasSubstr("100/s, burst 200, penalty 10 s"));
+  EXPECT_THAT(Ask({"instruction", "remove", "1"}).out, HasSubstr("syn_guard.source"));
+  EXPECT_EQ(Ask({"instruction", "remove", "77"}).exit_code, 1);
+  // Well-formed for stemctl, refused by the security manager.
+  EXPECT_EQ(Ask({"instruction", "threshold", "syn_guard.sauce", "--rate", "1"}).exit_code, 1);
+}
+
+TEST_F(StemctlSm, InstructionsThatAreWrong) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {"threshold", "syn_guard.source"},
+      {"threshold", "syn_guard.source", "--rate", "0"},
+      {"threshold", "syn_guard.source", "--rate", "-1/s"},
+      {"threshold", "syn_guard.source", "--rate", "100/m"},
+      {"threshold", "syn_guard.source", "--rate", "10000001/s"},
+      {"threshold", "syn_guard.source", "--rate", "1", "--burst", "0"},
+      {"threshold", "syn_guard.source", "--rate", "1", "--penalty", "2d"},
+      {"block", "203.0.113.0/24"},
+      {"block", "203.0.113.9", "--scope", "nonsense"},
+      {"block", "203.0.113.9", "--for", "10 fortnights"},
+      {"permit", "198.51.100.20"},
+      {"permit", "198.51.100.20", "192.0.2.10:0"},
+      {"permit", "198.51.100.20", "192.0.2.10:65536"},
+      {"remove", "one"},
+      {},
+  };
+  for (std::vector<std::string> arguments : wrong) {
+    arguments.insert(arguments.begin(), "instruction");
+    const Ended ended = Ask(arguments);
+    EXPECT_EQ(ended.exit_code, 2) << testing::PrintToString(arguments);
+    EXPECT_NE(ended.err, "");
+  }
+  EXPECT_EQ(admin_.instructions_.instructions_size(), 0);
+  EXPECT_THAT(Ask({"instruction", "block", "203.0.113.0/24"}).err,
+              HasSubstr("'203.0.113.0/24' is not an IPv4 or IPv6 address"));
 }
 
 TEST_F(StemctlSm, TheEnvironmentNamesIt) {

@@ -38,7 +38,7 @@ TEST(InstructionRecord, OneAddressIsOneKeyHoweverItIsWritten) {
   ASSERT_TRUE(one.ok() && other.ok());
   EXPECT_EQ(one->key, other->key);
   EXPECT_EQ(one->instruction.block().source(), "2001:db8::1");
-  EXPECT_NE(one->key, ToInstructionRecord(Block("2001:db8::1", "192.0.2.1"), kNow)->key);
+  EXPECT_NE(one->key, ToInstructionRecord(Block("2001:db8::1", "2001:db8::2"), kNow)->key);
 }
 
 TEST(InstructionRecord, SaysWhatIsWrongAndWhatWouldBeRight) {
@@ -48,6 +48,11 @@ TEST(InstructionRecord, SaysWhatIsWrongAndWhatWouldBeRight) {
   EXPECT_THAT(Refusal(Threshold("syn_guard.sauce", 1, 1)), HasSubstr("syn_guard.source"));
   EXPECT_THAT(Refusal(Threshold("syn_guard.source", 1, 0)), HasSubstr("threshold.burst"));
   EXPECT_THAT(Refusal(Threshold("syn_guard.source", 4'000'000'000, 1)), HasSubstr("rate"));
+  EXPECT_THAT(Refusal(Block("0.0.0.0")), HasSubstr("block.source"));
+  EXPECT_THAT(Refusal(Block("203.0.113.9", "2001:db8::1")), HasSubstr("the source's family"));
+  v1::Instruction silenced = Threshold("syn_guard.new_sources", 1, 1);
+  silenced.mutable_threshold()->set_penalty_ms(1);
+  EXPECT_THAT(Refusal(silenced), HasSubstr("limits no single source"));
   v1::Instruction past = Block("203.0.113.9");
   past.set_until_unix_ms(kNow);
   EXPECT_THAT(Refusal(past), HasSubstr("until_unix_ms"));
@@ -56,6 +61,7 @@ TEST(InstructionRecord, SaysWhatIsWrongAndWhatWouldBeRight) {
   EXPECT_THAT(Refusal(numbered), HasSubstr("id"));
   v1::Instruction permit;
   permit.mutable_permit()->set_source("198.51.100.20");
+  EXPECT_THAT(Refusal(permit), HasSubstr("permit.destination"));
   permit.mutable_permit()->set_destination("203.0.113.5");
   EXPECT_THAT(Refusal(permit), HasSubstr("permit.port"));
   permit.mutable_permit()->set_port(5060);

@@ -100,6 +100,24 @@ TEST_F(WatchTest, AcknowledgementsAndRefusalsAreKept) {
   }));
 }
 
+TEST_F(WatchTest, WhatAFirewallDoesNotFollowIsShownUntilItDoes) {
+  Watcher watcher(ChannelOf(kEdge1));
+  ASSERT_TRUE(watcher.Hello("a"));
+  v1::WatchRequest acknowledgement;
+  acknowledgement.set_acknowledged(watcher.Next().version());
+  acknowledgement.add_not_followed("instruction 7 (block 203.0.113.9): the table\nis full");
+  ASSERT_TRUE(watcher.Write(acknowledgement));
+  EXPECT_TRUE(StatusBecomes([](const v1::SmStatus& status) {
+    return status.watching_size() == 1 && status.watching(0).not_followed_size() == 1 &&
+           status.watching(0).not_followed(0) ==
+               "instruction 7 (block 203.0.113.9): the table\\x0Ais full";
+  }));
+  acknowledgement.clear_not_followed();
+  ASSERT_TRUE(watcher.Write(acknowledgement));
+  EXPECT_TRUE(StatusBecomes(
+      [](const v1::SmStatus& status) { return status.watching(0).not_followed_size() == 0; }));
+}
+
 TEST_F(WatchTest, StatusListsWhoIsThere) {
   EXPECT_THAT(Status().firewalls(), IsEmpty());
   Watcher second(ChannelOf(kEdge2));
