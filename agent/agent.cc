@@ -167,8 +167,10 @@ absl::Status Agent::StartJudgement() {
   CallMonitorPorts ports{*path_,  *pinholes_, *calls_, *security_manager_, MonotonicNanoseconds,
                          &*view_, &rules_};
   if (config_.data_plane.invite_guard.answered > 0) {
-    ports.in_penalty = [fd = plane_->sip_sources_fd()](const IpAddress& source, uint64_t now_ns) {
-      return IsInPenalty(fd, source, now_ns);
+    ports.in_penalty = [this](const IpAddress& source, uint64_t now_ns) {
+      // In observe the kernel begins penalty times, too, and nobody is to feel them.
+      return in_force_->modules()[STEM_MODULE_invite_guard] == STEM_MODULE_ON &&
+             IsInPenalty(plane_->sip_sources_fd(), source, now_ns);
     };
   }
   monitor_ = std::make_unique<CallMonitor>(config_.calls, std::move(ports));
@@ -200,6 +202,7 @@ absl::Status Agent::StartJudgement() {
     monitor_->Tick();
     path_->Tick(MonotonicNanoseconds());
     instructions_->Tick(Moment::Now());
+    TellAgainWhatIsFollowed();
     data_plane_view_->Tick(MonotonicNanoseconds());
   });
 }

@@ -60,6 +60,7 @@ class Agent {
   // Signalling thread, as PolicyWatch::Apply.
   void Instruct(const v1::WatchResponse& policy, PolicyWatch::Applied applied);
   std::vector<std::string> NotFollowed() const;
+  void TellAgainWhatIsFollowed();
   absl::Status RemoveDataPlane();
   absl::Status ShowTables();
   absl::Status StartJudgement();
@@ -75,6 +76,12 @@ class Agent {
   std::mutex reload_;
   std::optional<DataPlaneInForce> in_force_;
   KeptInstructions kept_;
+  // What the security manager was told of the policy in force; nothing while one is under way.
+  struct Told {
+    bool in_force = false;
+    std::vector<std::string> not_followed;
+  };
+  std::optional<Told> told_;
   std::unique_ptr<GuardLoader> guard_loader_;
   std::optional<InstructionsInForce> instructions_;
   std::optional<KernelPinholeTable> pinholes_;

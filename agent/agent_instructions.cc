@@ -44,12 +44,20 @@ void Agent::FollowInstructions(const GuardLimits& loaded) {
 }
 
 void Agent::Instruct(const v1::WatchResponse& policy, PolicyWatch::Applied applied) {
-  const auto in_force = [this, policy, applied = std::move(applied)](const absl::Status& status) {
-    // On the loader's thread: writing a file may take its time.
-    if (const absl::Status kept = kept_.Keep(policy); !kept.ok()) {
-      spdlog::error("a restart would forget the instructions: {}", std::string(kept.message()));
+  // Before they are in the kernel: an agent that dies in between must not go back to older ones.
+  if (const absl::Status kept = kept_.Keep(policy); !kept.ok()) {
+    spdlog::error("a restart would forget the instructions: {}", std::string(kept.message()));
+    if (const absl::Status forgotten = kept_.Forget(); !forgotten.ok()) {
+      spdlog::error("a restart would go back to older instructions: {}",
+                    std::string(forgotten.message()));
     }
-    loop_->Complete([this, status, applied] { applied({status, NotFollowed()}); });
+  }
+  told_.reset();
+  const auto in_force = [this, applied = std::move(applied)](const absl::Status& status) {
+    loop_->Complete([this, status, applied] {
+      told_ = {status.ok(), NotFollowed()};
+      applied({status, told_->not_followed});
+    });
   };
   instructions_->Apply(
       ReadInstructions(policy.instructions(), config_.security_manager.address.address),
@@ -58,11 +66,25 @@ void Agent::Instruct(const v1::WatchResponse& policy, PolicyWatch::Applied appli
 
 std::vector<std::string> Agent::NotFollowed() const {
   std::vector<std::string> out;
-  for (const RefusedInstruction& one : instructions_->refused()) {
-    if (out.size() == kMostNotFollowed) break;
+  const std::vector<RefusedInstruction> refused = instructions_->refused();
+  for (const RefusedInstruction& one : refused) {
+    if (out.size() == kMostNotFollowed) {
+      out.push_back(fmt::format("and {} more instructions", refused.size() - out.size()));
+      break;
+    }
     out.push_back(fmt::format("instruction {} ({}): {}", one.id, one.text, one.why));
   }
   return out;
+}
+
+// Room that became free, a load that worked at last: the security manager knows only what it was
+// told with the last policy, and hears it with the same policy again.
+void Agent::TellAgainWhatIsFollowed() {
+  if (!told_ || !security_manager_) return;
+  const bool in_force = instructions_->is_settled() && instructions_->guards().failure.empty();
+  if ((told_->in_force || !in_force) && told_->not_followed == NotFollowed()) return;
+  told_.reset();
+  security_manager_->WatchAnew();
 }
 
 }  // namespace stem

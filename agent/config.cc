@@ -82,7 +82,7 @@ void ReadLimits(const ConfigSection& section, AgentConfig& config) {
   section.Optional("pinholes", plane.max_pinholes, Integer{4, 4 * kMillion});
   section.Optional("rules", config.rules.limits.rules, Integer{1, STEM_MAX_RULES});
   section.Optional("rule_memory", config.rules.limits.kernel_bytes,
-                   Bytes{uint64_t{1} << 20, uint64_t{1} << 30});
+                   Bytes{uint64_t{4} << 20, uint64_t{1} << 30});
   section.Optional("held_messages", calls.held_messages, Integer{1, kMillion});
   section.Optional("held_bytes", calls.held_bytes, Bytes{64 << 10, 1 << 30});
   section.Optional("transactions", calls.transactions, Integer{1, 4 * kMillion});

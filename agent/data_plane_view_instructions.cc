@@ -11,7 +11,7 @@
 namespace stem {
 namespace {
 
-constexpr int kMostNotFollowed = 100;
+constexpr size_t kMostNotFollowed = 100;
 constexpr uint64_t kNsPerMs = 1'000'000;
 
 v1::GuardLimit ToMessage(const GuardLimit& limit) {
@@ -77,8 +77,13 @@ absl::StatusOr<v1::ListPermitsResponse> DataPlaneView::Permits() {
 void DataPlaneView::DescribeInstructions(v1::AgentStatus& status) const {
   const InstructionsInForce& instructions = parts_.instructions;
   status.set_instructions(static_cast<uint32_t>(instructions.FollowedCount()));
-  for (const RefusedInstruction& refused : instructions.refused()) {
-    if (status.instructions_not_followed_size() == kMostNotFollowed) break;
+  const std::vector<RefusedInstruction> all = instructions.refused();
+  for (const RefusedInstruction& refused : all) {
+    const auto told = static_cast<size_t>(status.instructions_not_followed_size());
+    if (told == kMostNotFollowed) {
+      status.set_instructions_not_followed_untold(all.size() - told);
+      break;
+    }
     v1::NotFollowed* shown = status.add_instructions_not_followed();
     shown->set_id(refused.id);
     shown->set_what(refused.text);

@@ -22,6 +22,7 @@ struct {
 
 FIXED_AT_LOAD struct stem_limit sip_limits[STEM_SIP_CLASS_MAX];
 FIXED_AT_LOAD struct stem_limit sip_new_source_limit;
+FIXED_AT_LOAD __u64 sip_longest_penalty_ns = 0; /* of sip_limits */
 FIXED_AT_LOAD __u32 sip_answered = 0; /* messages of a penalty time that are answered 503 */
 
 #define FOUR_LETTERS(a, b, c, d) ((__u32)(a) << 24 | (b) << 16 | (c) << 8 | (d))
@@ -66,7 +67,8 @@ static __always_inline enum stem_reason judge_sip(const struct packet* packet,
     return STEM_REASON_sip_to_agent;
   }
   __u64 answered = source->answered;
-  if (now >= source->penalty_until_ns) {
+  const int in_penalty = is_in_penalty(&source->penalty_until_ns, now, sip_longest_penalty_ns);
+  if (!in_penalty) {
     if (take_limit(&source->tat_ns[class], now, limit)) return STEM_REASON_sip_to_agent;
     answered = 0; /* a new penalty time, also where a simulation must not begin it */
     if (!dry_run) {
@@ -75,8 +77,10 @@ static __always_inline enum stem_reason judge_sip(const struct packet* packet,
     }
   }
   if (!dry_run) __sync_fetch_and_add(&source->refused, 1);
-  return is_answered(source, class, answered) ? STEM_REASON_sip_rate_to_agent
-                                              : STEM_REASON_sip_rate;
+  /* A limit without penalty has nothing to answer: every message would be the first of its time. */
+  return (in_penalty || limit->penalty_ns) && is_answered(source, class, answered)
+             ? STEM_REASON_sip_rate_to_agent
+             : STEM_REASON_sip_rate;
 }
 
 #endif /* STEM_INVITE_GUARD_H */

@@ -80,7 +80,7 @@ static __always_inline int within_destination_limit(const struct packet* packet,
 
 /* A known source: its own limit and its penalty. */
 static __always_inline int within_source_limit(struct stem_syn_source* source, __u64 now) {
-  if (now < source->penalty_until_ns) return 0;
+  if (is_in_penalty(&source->penalty_until_ns, now, syn_source_limit.penalty_ns)) return 0;
   if (take_limit(&source->tat_ns, now, &syn_source_limit)) return 1;
   if (!dry_run) source->penalty_until_ns = now + syn_source_limit.penalty_ns;
   return 0;

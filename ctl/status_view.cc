@@ -175,6 +175,10 @@ std::vector<std::string> Concerns(const v1::AgentStatus& status) {
     concerns.push_back(
         fmt::format("instruction {} ({}) is not followed: {}", one.id(), one.what(), one.why()));
   }
+  if (status.instructions_not_followed_untold() > 0) {
+    concerns.push_back(fmt::format("and {} more instructions are not followed",
+                                   Counted(status.instructions_not_followed_untold())));
+  }
   for (const v1::TableUse& use : status.tables()) {
     if (!use.forgets_oldest() && Share(use) >= kGettingFull) {
       concerns.push_back(fmt::format("table {} is {:.0f} % full ({} of {})", use.name(),

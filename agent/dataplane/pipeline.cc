@@ -76,6 +76,9 @@ void SpecialiseGuards(const DataPlaneConfig& config, Rodata& rodata) {
   rodata.sip_limits[STEM_SIP_REGISTER] = ToKernel(sip.registers);
   rodata.sip_limits[STEM_SIP_OTHER] = ToKernel(sip.other);
   rodata.sip_limits[STEM_SIP_RESPONSE] = ToKernel(sip.response);
+  for (const stem_limit& limit : rodata.sip_limits) {
+    rodata.sip_longest_penalty_ns = std::max(rodata.sip_longest_penalty_ns, limit.penalty_ns);
+  }
   rodata.sip_new_source_limit = ToKernel(sip.new_sources);
   rodata.sip_answered = sip.answered;
   rodata.hash_seed = RandomSeed();

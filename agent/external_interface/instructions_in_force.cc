@@ -85,12 +85,14 @@ GuardLimits InstructionsInForce::WantedLimits() const {
 }
 
 void InstructionsInForce::Apply(InstructionSet set, const Moment& now, GuardLoader::Done done) {
+  // The security manager keeps those that are over for a while.
+  std::erase_if(set.good, [&](const Instruction& one) { return one.IsOver(now.unix_ms); });
   TellWhatChanges(set_, set);
   set_ = std::move(set);
   Index();
-  Expire(now.unix_ms);
   instructed_ = true;
   const absl::Status settled = Settle(now);
+  settling_failed_ = std::string(settled.message());
   ports_.loader.Want(WantedLimits(), [settled, done = std::move(done)](const absl::Status& loaded) {
     done(settled.ok() ? loaded : settled);
   });
@@ -113,10 +115,12 @@ void InstructionsInForce::Tick(const Moment& now) {
 
 bool InstructionsInForce::Expire(int64_t now_unix_ms) {
   const auto over = [&](const Instruction& instruction) { return instruction.IsOver(now_unix_ms); };
+  size_t told = 0;
   for (const Instruction& instruction : set_.good) {
-    if (over(instruction))
-      spdlog::info("instruction {} is over: {}", instruction.id, instruction.text);
+    if (!over(instruction) || ++told > kMostLines) continue;
+    spdlog::info("instruction {} is over: {}", instruction.id, instruction.text);
   }
+  if (told > kMostLines) spdlog::info("and {} instructions like these", told - kMostLines);
   if (std::erase_if(set_.good, over) == 0) return false;
   Index();
   return true;

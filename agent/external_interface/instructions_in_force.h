@@ -51,6 +51,8 @@ class InstructionsInForce {
   std::vector<RefusedInstruction> refused() const;
   const GuardLimits& configured() const { return ports_.configured; }
   GuardLoaderState guards() const { return ports_.loader.state(); }
+  // Whether the kernel holds the blocks and permits that there is room for.
+  bool is_settled() const { return settling_failed_.empty(); }
   // How often a block or permit found its table full.
   uint64_t blocks_turned_away() const { return blocks_turned_away_; }
   uint64_t permits_turned_away() const { return permits_turned_away_; }

@@ -48,6 +48,11 @@ PolicyWatch::~PolicyWatch() {
   thread_.join();
 }
 
+void PolicyWatch::Restart() {
+  const std::lock_guard lock(mutex_);
+  if (context_ != nullptr) context_->TryCancel();
+}
+
 bool PolicyWatch::SleepUnlessStopped(std::chrono::milliseconds duration) {
   std::unique_lock lock(mutex_);
   return !stopped_changed_.wait_for(lock, duration, [this] { return stopped_; });

@@ -35,6 +35,9 @@ class PolicyWatch {
               Apply apply);
   ~PolicyWatch();  // ends the stream; `apply` is not called any more
 
+  // Ends the stream that stands; the next one begins within a second.
+  void Restart();
+
   // Whether a stream stands and has brought a policy.
   bool connected() const { return connected_; }
 

@@ -204,12 +204,12 @@ CallDecision SecurityManager::WithoutSm(const CallQuestion& question,
 }
 
 void SecurityManager::ApplyPolicy(const v1::WatchResponse& policy, PolicyWatch::Applied applied) {
-  if (absl::Status taken = TakeKnownUsers(policy); !taken.ok()) {
-    return applied({std::move(taken), {}});
-  }
+  // Instructions are followed whatever becomes of the users.
   options_.instruct(
       policy, [this, version = policy.version(), applied = std::move(applied),
-               in_flight = in_flight_, complete = options_.complete](PolicyWatch::Outcome outcome) {
+               taken = TakeKnownUsers(policy), in_flight = in_flight_,
+               complete = options_.complete](PolicyWatch::Outcome outcome) {
+        if (outcome.status.ok()) outcome.status = taken;
         complete([this, version, applied, in_flight, outcome = std::move(outcome)] {
           if (in_flight->alive && outcome.status.ok()) policy_version_ = version;
           applied(outcome);

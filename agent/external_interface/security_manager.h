@@ -48,6 +48,8 @@ class SecurityManager : public DecisionPoint {
 
   void Decide(const CallQuestion& question, Callback done) override;
   SecurityManagerState State() const;
+  // Opens the policy stream anew, which brings the policy again and tells what became of it.
+  void WatchAnew() { watch_->Restart(); }
 
  private:
   struct Pending;

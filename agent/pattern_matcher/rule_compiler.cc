@@ -84,7 +84,10 @@ class Compiler {
     }
     std::sort(flips.begin(), flips.end());
     stem_rule_ports& table = *out_.ports[which];
-    std::fill(std::begin(table.row), std::end(table.row), rows.Add(current));
+    // Every rule has a range, so only without rules, or below all ranges, a port has no rule.
+    if (flips.empty() || flips.front().first > 0) {
+      std::fill(std::begin(table.row), std::end(table.row), rows.Add(current));
+    }
     for (size_t i = 0; i < flips.size();) {
       const uint32_t port = flips[i].first;
       if (port >= kPorts) break;

@@ -97,6 +97,36 @@ TEST_F(InviteGuardTest, TheFirstOfAPenaltyGoToTheAgentForTheir503) {
   EXPECT_EQ(Run(Sip("SIP/2.0 200 OK")).reason, "sip_rate") << "responses are never answered";
 }
 
+TEST_F(InviteGuardTest, WithoutAPenaltyThereIsNothingToAnswer) {
+  DataPlaneConfig config = Guarded();
+  config.invite_guard.answered = 2;
+  config.invite_guard.invite.penalty = {};
+  Start(config);
+  EXPECT_EQ(CountRuns(3, Sip("INVITE"), "sip_to_agent"), 3);
+  EXPECT_EQ(CountRuns(10, Sip("INVITE"), "sip_rate"), 10);
+  EXPECT_EQ(Run(Sip("OPTIONS")).reason, "sip_to_agent") << "only what exceeds the rate is dropped";
+}
+
+// What is remembered of a source outlives the limit it was made under.
+TEST_F(InviteGuardTest, AnotherLimitEndsPenaltiesThatItWouldNotHaveGiven) {
+  DataPlaneConfig config = Guarded();
+  Start(config);
+  CountRuns(4, Sip("INVITE"), "sip_to_agent");
+  ASSERT_EQ(Run(Sip("INVITE")).reason, "sip_rate");
+  config.invite_guard.invite = {1000, 10, std::chrono::seconds(1)};
+  Start(config);
+  EXPECT_EQ(Run(Sip("INVITE")).reason, "sip_rate") << "another class might have begun it";
+  for (GuardLimit* limit : {&config.invite_guard.registers, &config.invite_guard.other,
+                            &config.invite_guard.response}) {
+    limit->penalty = std::chrono::seconds(1);
+  }
+  Start(config);
+  EXPECT_EQ(CountRuns(5, Sip("INVITE"), "sip_to_agent"), 5);
+  EXPECT_FALSE(IsInPenalty(plane().sip_sources_fd(), *IpAddress::Parse("192.0.2.10"),
+                           MonotonicNanoseconds()))
+      << "the agent is not to go by it, either";
+}
+
 TEST_F(InviteGuardTest, OnlySoManyNewSources) {
   DataPlaneConfig config = Guarded();
   config.invite_guard.new_sources = {0.001, 5};

@@ -102,17 +102,18 @@ TEST_F(PinholeFilterTest, TheNextAgentMakesItRightAgain) {
   ASSERT_TRUE(Open(1).ok());
   ASSERT_TRUE(Open(3).ok());
   const std::vector<uint64_t> right = Words();
-  // As an agent leaves it that is killed between a bit and its pinhole.
-  const uint64_t all = ~uint64_t{0};
   const UniqueFd map = Map();
-  for (uint32_t i = 0; i < right.size(); ++i) {
-    ASSERT_EQ(bpf_map_update_elem(map.get(), &i, &all, BPF_ANY), 0);
+  // As an agent leaves it that is killed between a bit and its pinhole, and one that had no filter.
+  for (const uint64_t wrong : {~uint64_t{0}, uint64_t{0}}) {
+    for (uint32_t i = 0; i < right.size(); ++i) {
+      ASSERT_EQ(bpf_map_update_elem(map.get(), &i, &wrong, BPF_ANY), 0);
+    }
+    Load(DefaultConfig());
+    ASSERT_TRUE(plane().adopted());
+    EXPECT_EQ(Words(), right);
+    EXPECT_NE(RunUncounted(Media(1).Build()), uint32_t{XDP_DROP});
+    EXPECT_NE(RunUncounted(Media(3).Build()), uint32_t{XDP_DROP});
   }
-  Load(DefaultConfig());
-  ASSERT_TRUE(plane().adopted());
-  EXPECT_EQ(Words(), right);
-  EXPECT_NE(RunUncounted(Media(1).Build()), uint32_t{XDP_DROP});
-  EXPECT_NE(RunUncounted(Media(3).Build()), uint32_t{XDP_DROP});
   ASSERT_TRUE(pinholes().Close(Key(1, STEM_SIDE_OUTSIDE)).ok());
   ASSERT_TRUE(pinholes().Close(Key(3, STEM_SIDE_OUTSIDE)).ok());
   EXPECT_TRUE(IsEmpty()) << "the next agent knows how many pinholes have a bit";

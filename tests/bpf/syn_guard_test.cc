@@ -65,6 +65,24 @@ TEST_F(SynGuardTest, AfterThePenaltyItIsForgiven) {
   EXPECT_TRUE(forgiven);
 }
 
+// What is remembered of a source outlives the limit it was made under.
+TEST_F(SynGuardTest, AnotherLimitEndsPenaltiesThatItWouldNotHaveGiven) {
+  using std::chrono::hours;
+  for (const GuardLimit& milder : {GuardLimit{1000, 10, std::chrono::seconds(1)},
+                                   GuardLimit{1000, 10, {}}, GuardLimit{0, 0, {}}}) {
+    DataPlaneConfig config = Guarded();
+    Load(config);
+    CountRuns(6, Segment("192.0.2.10", kSyn), "policy_allowed");
+    EXPECT_EQ(Run(Segment("192.0.2.10", kSyn)).reason, "syn_rate");
+    config.syn_guard.source = {0.001, 1000, hours(2)};
+    Load(config);
+    EXPECT_EQ(Run(Segment("192.0.2.10", kSyn)).reason, "syn_rate") << "as long, or longer: it stays";
+    config.syn_guard.source = milder;
+    Load(config);
+    EXPECT_EQ(CountRuns(5, Segment("192.0.2.10", kSyn), "policy_allowed"), 5);
+  }
+}
+
 TEST_F(SynGuardTest, OnlySoManyNewSources) {
   DataPlaneConfig config = Guarded();
   config.syn_guard.new_sources = {0.001, 10};

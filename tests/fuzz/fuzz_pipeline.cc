@@ -270,15 +270,13 @@ class Script {
       const IpAddress& to = InsideHost(!source.is_v4());
       std::copy(to.bytes.begin(), to.bytes.end(), key.destination);
     }
-    stem_block block{};
-    const uint8_t scope = in_.Byte();
-    // Whose order it is, by the highest bit; an order for all comes from either.
-    stem_block_order& order =
-        block.by[(scope & 0x80) != 0 ? STEM_BLOCK_BY_SM : STEM_BLOCK_BY_OPERATOR];
-    order.scope = scope;
-    const uint8_t until = in_.Byte();
-    if (until & 1) order.until_ns = machine_.now_ns + until * kSecond;
     UserSpaceMap& blocks = machine_.map("blocks");
+    const auto* before = static_cast<const stem_block*>(blocks.Lookup(&key));
+    stem_block block = before != nullptr ? *before : stem_block{};
+    stem_block_order& order = block.by[who & 16 ? STEM_BLOCK_BY_SM : STEM_BLOCK_BY_OPERATOR];
+    order.scope = in_.Byte();
+    const uint8_t until = in_.Byte();
+    order.until_ns = until & 1 ? machine_.now_ns + until * kSecond : 0;
     if (until & 2) {
       blocks.Erase(&key);
     } else {

@@ -30,6 +30,7 @@ extern "C" {
   X(struct stem_limit, early_fragment_limit, )           \
   X(struct stem_limit, sip_limits, [STEM_SIP_CLASS_MAX]) \
   X(struct stem_limit, sip_new_source_limit, )           \
+  X(__u64, sip_longest_penalty_ns, )                     \
   X(__u32, sip_answered, )                               \
   X(__u64, ssrc_relatch_ns, )                            \
   X(__u32, rule_count, )                                 \

@@ -13,6 +13,7 @@
 namespace stem {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 std::shared_ptr<const CompiledRules> Compile(const std::vector<Rule>& rules) {
@@ -74,6 +75,22 @@ TEST(RuleCompiler, NoRulesMatchNothing) {
   const auto compiled = Compile({});
   ASSERT_NE(compiled, nullptr);
   EXPECT_EQ(CompiledMatcher(*compiled).Match(RuleSubject{}).action, STEM_RULE_END);
+}
+
+TEST(RuleCompiler, ADimensionInWhichNoRuleDiffersIsLeftOut) {
+  Rule one, other;
+  one.name = "one";
+  one.action = STEM_RULE_DENY;
+  one.source = *Prefix::Parse("192.0.2.0/24");
+  other.name = "other";
+  other.action = STEM_RULE_ALLOW;
+  auto compiled = Compile({one, other});
+  ASSERT_NE(compiled, nullptr);
+  EXPECT_THAT(compiled->used, ElementsAre(true, false, false, false, true));
+  other.destination_ports = {0, 1023};
+  compiled = Compile({one, other});
+  ASSERT_NE(compiled, nullptr);
+  EXPECT_THAT(compiled->used, ElementsAre(true, false, false, true, true));
 }
 
 TEST(RuleCompiler, LookupsDoNotDependOnTheNumberOfRules) {
