@@ -271,6 +271,24 @@ def test_what_does_not_fit_is_reported_here_and_there(firewall, instruct):
     assert [one["instruction"] for one in permits(firewall)] == [second]
 
 
+@pytest.mark.agent(limits={"blocks": 1})
+def test_the_security_manager_hears_of_room_that_no_policy_made(firewall, instruct):
+    firewall.stemctl_run("block", "add", "203.0.113.7")
+    blocked = instruct("block", "203.0.113.9")
+
+    def not_followed():
+        return [one for w in firewall.stemctl("sm", "status")["watching"] for one in w["not_followed"]]
+
+    eventually(lambda: any(f"instruction {blocked} " in one for one in not_followed()), "no room")
+    firewall.stemctl_run("block", "remove", "203.0.113.7")
+    eventually(lambda: not firewall.status()["instructions_not_followed"], "it is followed")
+    eventually(
+        lambda: firewall.stemctl("sm", "status")["watching"] and not not_followed(),
+        "the security manager knows",
+        timeout=10,
+    )
+
+
 def test_a_wrong_instruction_is_refused_in_words(firewall):
     for wrong, code in (
         (["threshold", "syn_guard.sauce", "--rate", "1/s"], 1),
