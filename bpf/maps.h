@@ -38,9 +38,9 @@ struct {
 } pinholes SEC(".maps");
 
 /*
- * A bit for each open pinhole (bpf/pinhole_hash.h), so that media without one, which a flood is made
- * of, is told from media with one by one load. Written by the agent: set before a pinhole is opened,
- * cleared after the last one of its bit is closed.
+ * A bit for each open pinhole (bpf/pinhole_hash.h), so that media without one, which a flood is
+ * made of, is told from media with one by one load. Written by the agent: set before a pinhole is
+ * opened, cleared after the last one of its bit is closed.
  */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -50,8 +50,8 @@ struct packet {
   __u32 bytes; /* whole frame */
   __u32 side;  /* enum stem_side */
   __u32 fragment_id;
-  __u32 reason; /* enum stem_reason: what became of it, see account.h */
-  __u32 rule;   /* that decided: 1 + its slot, or 0 */
+  __u32 reason;      /* enum stem_reason: what became of it, see account.h */
+  __u32 rule;        /* that decided: 1 + its slot, or 0 */
   __u16 source_port; /* host order, 0 unless UDP or TCP */
   __u16 destination_port;
   __u16 ip_offset;

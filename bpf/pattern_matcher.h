@@ -43,7 +43,7 @@ static __always_inline __u32 lowest_bit(__u64 bits) {
 
 /* The row of an address: the longest prefix of any rule that holds it decides. */
 static __always_inline __u32 address_row(const __u8 address[16], __u8 version, __u32 which,
-                                       __u32 node_base) {
+                                         __u32 node_base) {
   const __u64* words = (const __u64*)address;
   struct stem_rule_roots* roots = bpf_map_lookup_elem(&rule_roots, &which);
   if (!roots) return BROKEN_TABLES;
@@ -120,8 +120,7 @@ static __always_inline const __u64* service_row(const struct packet* packet, __u
   __u32 service = service_of(packet);
   keep_pointer(service);
   if (!services || service >= STEM_SERVICES) return 0;
-  return row_at(side == STEM_SIDE_OUTSIDE ? services->outside[service]
-                                          : services->inside[service]);
+  return row_at(side == STEM_SIDE_OUTSIDE ? services->outside[service] : services->inside[service]);
 }
 
 /* 0: the tables are broken. */
@@ -129,8 +128,11 @@ static __always_inline int find_rows(const struct packet* packet, __u32 side,
                                      struct rule_rows* rows) {
   const __u64** of = rows->of;
   if (rule_dimension_used[BY_SOURCE] && !(of[BY_SOURCE] = address_row_of(packet, 0))) return 0;
-  if (rule_dimension_used[BY_DESTINATION] && !(of[BY_DESTINATION] = address_row_of(packet, 1))) return 0;
-  if (rule_dimension_used[BY_SOURCE_PORT] && !(of[BY_SOURCE_PORT] = port_row(packet->source_port, 0))) return 0;
+  if (rule_dimension_used[BY_DESTINATION] && !(of[BY_DESTINATION] = address_row_of(packet, 1)))
+    return 0;
+  if (rule_dimension_used[BY_SOURCE_PORT] &&
+      !(of[BY_SOURCE_PORT] = port_row(packet->source_port, 0)))
+    return 0;
   if (rule_dimension_used[BY_DESTINATION_PORT] &&
       !(of[BY_DESTINATION_PORT] = port_row(packet->destination_port, 1))) {
     return 0;

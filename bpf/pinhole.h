@@ -108,7 +108,8 @@ static __always_inline void charge(struct stem_pinhole* pinhole, const struct pa
 
 /*
  * Asks for the cache lines that the checks will read, while the first is still on its way. Reading
- * the clock waits for all loads before it, so that without this they would come one after the other.
+ * the clock waits for all loads before it, so that without this they would come one after the
+ * other.
  */
 static __always_inline void fetch(const struct stem_pinhole* pinhole) {
   (void)*(const volatile __u64*)pinhole->payload_types;

@@ -8,7 +8,8 @@
 
 #include <linux/types.h>
 
-/* Bits for each pinhole the table can hold: in a full one, an unknown flow in 8 is looked up in vain. */
+/* Bits for each pinhole the table can hold: in a full one, an unknown flow in 8 is looked up in
+ * vain. */
 #define STEM_FILTER_BITS_PER_PINHOLE 8
 
 /*

@@ -21,7 +21,7 @@ FIXED_AT_LOAD __u32 rule_aggregates = 0; /* of 64 words each: before a row's bit
 FIXED_AT_LOAD __u32 rule_observers = 0;  /* rules that count and do not decide */
 /* Whether a dimension tells packets apart: one where every rule allows everything is left out. */
 FIXED_AT_LOAD __u32 rule_dimension_used[STEM_RULE_DIMENSIONS] = {0};
-FIXED_AT_LOAD __u32 rule_node_base[2] = {0};                   /* in `rule_nodes` */
+FIXED_AT_LOAD __u32 rule_node_base[2] = {0}; /* in `rule_nodes` */
 
 /* Roots of the two address tries: [0] source, [1] destination. */
 struct {

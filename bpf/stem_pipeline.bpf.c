@@ -6,8 +6,8 @@
  *   guard -> allow rules / default policy
  *
  * A deny stands above a pinhole: the first packet of a pinhole's peer is held against the rules,
- * the others only when the rules have changed since. Every packet counts for one reason. Loaded by the
- * agent into slot 0 of `pipeline`; module_mode says which modules are in it.
+ * the others only when the rules have changed since. Every packet counts for one reason. Loaded by
+ * the agent into slot 0 of `pipeline`; module_mode says which modules are in it.
  */
 #include "bpf/account.h"
 #include "bpf/blocks.h"

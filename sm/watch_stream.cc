@@ -13,7 +13,7 @@
 namespace stem {
 namespace {
 
-constexpr int kMostNotFollowed = 32;  // a firewall tells 20, and how many more there are
+constexpr int kMostNotFollowed = 32;   // a firewall tells 20, and how many more there are
 constexpr size_t kMaxTextBytes = 256;  // of what a firewall says about itself, kept for people
 
 std::string Shortened(const std::string& text) {

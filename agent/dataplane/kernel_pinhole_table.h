@@ -7,7 +7,8 @@
 
 namespace stem {
 
-// `map_fd` and `filter` must outlive the table. Only the signalling thread may use it: it is the one writer.
+// `map_fd` and `filter` must outlive the table. Only the signalling thread may use it: it is the
+// one writer.
 class KernelPinholeTable : public PinholeTable {
  public:
   KernelPinholeTable(int map_fd, PinholeFilter* filter) : map_fd_(map_fd), filter_(filter) {}

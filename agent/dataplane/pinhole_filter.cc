@@ -37,8 +37,7 @@ uint32_t PinholeFilter::ShiftFor(uint32_t words) {
   return 64 - static_cast<uint32_t>(std::countr_zero(uint64_t{words} * kWordBits));
 }
 
-absl::StatusOr<std::unique_ptr<PinholeFilter>> PinholeFilter::Open(int filter_fd,
-                                                                   int pinholes_fd) {
+absl::StatusOr<std::unique_ptr<PinholeFilter>> PinholeFilter::Open(int filter_fd, int pinholes_fd) {
   bpf_map_info info{};
   uint32_t length = sizeof(info);
   if (bpf_obj_get_info_by_fd(filter_fd, &info, &length) != 0) {

@@ -20,8 +20,8 @@ class PinholeFilter {
   // What the pipeline shifts a hash by to have the number of its bit.
   static uint32_t ShiftFor(uint32_t words);
 
-  // Makes the bits of the map `filter_fd` those of the open pinholes of `pinholes_fd`. The bit of an
-  // open pinhole is not cleared in between.
+  // Makes the bits of the map `filter_fd` those of the open pinholes of `pinholes_fd`. The bit of
+  // an open pinhole is not cleared in between.
   static absl::StatusOr<std::unique_ptr<PinholeFilter>> Open(int filter_fd, int pinholes_fd);
   ~PinholeFilter();
   PinholeFilter(const PinholeFilter&) = delete;

@@ -205,16 +205,15 @@ CallDecision SecurityManager::WithoutSm(const CallQuestion& question,
 
 void SecurityManager::ApplyPolicy(const v1::WatchResponse& policy, PolicyWatch::Applied applied) {
   // Instructions are followed whatever becomes of the users.
-  options_.instruct(
-      policy, [this, version = policy.version(), applied = std::move(applied),
-               taken = TakeKnownUsers(policy), in_flight = in_flight_,
-               complete = options_.complete](PolicyWatch::Outcome outcome) {
-        if (outcome.status.ok()) outcome.status = taken;
-        complete([this, version, applied, in_flight, outcome = std::move(outcome)] {
-          if (in_flight->alive && outcome.status.ok()) policy_version_ = version;
-          applied(outcome);
-        });
-      });
+  options_.instruct(policy, [this, version = policy.version(), applied = std::move(applied),
+                             taken = TakeKnownUsers(policy), in_flight = in_flight_,
+                             complete = options_.complete](PolicyWatch::Outcome outcome) {
+    if (outcome.status.ok()) outcome.status = taken;
+    complete([this, version, applied, in_flight, outcome = std::move(outcome)] {
+      if (in_flight->alive && outcome.status.ok()) policy_version_ = version;
+      applied(outcome);
+    });
+  });
 }
 
 absl::Status SecurityManager::TakeKnownUsers(const v1::WatchResponse& policy) {

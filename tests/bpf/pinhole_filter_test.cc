@@ -130,7 +130,8 @@ TEST_F(PinholeFilterTest, SpreadsLikeAddressesAndPorts) {
     const IpAddress to = At(fmt::format("198.51.100.{}:1", i % 16)).address;
     __u64 address[2];
     std::copy_n(to.bytes.begin(), 16, reinterpret_cast<uint8_t*>(address));
-    bits.insert(stem_pinhole_hash(address, static_cast<uint16_t>(10000 + 2 * (i / 16)), 1) >> shift);
+    bits.insert(stem_pinhole_hash(address, static_cast<uint16_t>(10000 + 2 * (i / 16)), 1) >>
+                shift);
   }
   // Random bits would come to 32,768 x (1 - e^(-1/8)) = 3,850.
   EXPECT_GT(bits.size(), 3700u);

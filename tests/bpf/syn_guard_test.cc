@@ -76,7 +76,8 @@ TEST_F(SynGuardTest, AnotherLimitEndsPenaltiesThatItWouldNotHaveGiven) {
     EXPECT_EQ(Run(Segment("192.0.2.10", kSyn)).reason, "syn_rate");
     config.syn_guard.source = {0.001, 1000, hours(2)};
     Load(config);
-    EXPECT_EQ(Run(Segment("192.0.2.10", kSyn)).reason, "syn_rate") << "as long, or longer: it stays";
+    EXPECT_EQ(Run(Segment("192.0.2.10", kSyn)).reason, "syn_rate")
+        << "as long, or longer: it stays";
     config.syn_guard.source = milder;
     Load(config);
     EXPECT_EQ(CountRuns(5, Segment("192.0.2.10", kSyn), "policy_allowed"), 5);

@@ -277,7 +277,9 @@ def test_the_security_manager_hears_of_room_that_no_policy_made(firewall, instru
     blocked = instruct("block", "203.0.113.9")
 
     def not_followed():
-        return [one for w in firewall.stemctl("sm", "status")["watching"] for one in w["not_followed"]]
+        return [
+            one for w in firewall.stemctl("sm", "status")["watching"] for one in w["not_followed"]
+        ]
 
     eventually(lambda: any(f"instruction {blocked} " in one for one in not_followed()), "no room")
     firewall.stemctl_run("block", "remove", "203.0.113.7")

@@ -83,7 +83,7 @@ def test_a_broken_file_is_told_by_its_line_and_the_old_rules_stay(firewall_with_
     write_rules(site, NO_CALLERS_MEDIA)
     site.stemctl("rules", "reload")
     path = site.lab.directory / "rules.yaml"
-    path.write_text('rules:\n  - name: broken\n    action: deny\n    source: 192.0.2.999/32\n')
+    path.write_text("rules:\n  - name: broken\n    action: deny\n    source: 192.0.2.999/32\n")
     with pytest.raises(StemctlFailed) as failed:
         site.stemctl_run("rules", "reload")
     assert f"{path}:4:" in str(failed.value), failed.value
@@ -146,9 +146,7 @@ def test_without_the_rule_the_port_is_closed(firewall, terminal):
     assert alice.heard == []
 
 
-@pytest.mark.agent(
-    invite_guard={"invite": {"rate": 1, "burst": 2, "penalty": "1h"}, "answered": 3}
-)
+@pytest.mark.agent(invite_guard={"invite": {"rate": 1, "burst": 2, "penalty": "1h"}, "answered": 3})
 def test_the_first_of_a_penalty_time_are_told_when_to_come_again(firewall, terminal):
     """RFC 3261, 21.5.4: 503 with Retry-After, in the server's place; the rest are dropped."""
     caller = terminal(topology.CALLER, "zoe")

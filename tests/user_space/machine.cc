@@ -41,7 +41,8 @@ void Machine::Use(const UserSpaceRules& rules) {
 void Machine::SetFilterBit(const stem_pinhole_key& key) {
   __u64 address[2];
   std::memcpy(address, key.address, sizeof(address));
-  const uint64_t bit = stem_pinhole_hash(address, key.port, key.from_side) >> constants_.filter_shift;
+  const uint64_t bit =
+      stem_pinhole_hash(address, key.port, key.from_side) >> constants_.filter_shift;
   const auto index = static_cast<uint32_t>(bit / 64);
   void* word = map("pinhole_filter").Lookup(&index);
   if (word == nullptr) std::abort();  // the shift does not fit the map
