@@ -79,7 +79,7 @@ class Agent {
   // What the security manager was told of the policy in force; nothing while one is under way.
   struct Told {
     bool in_force = false;
-    std::vector<std::string> not_followed;
+    uint64_t refusals_revision = 0;
   };
   std::optional<Told> told_;
   std::unique_ptr<GuardLoader> guard_loader_;

@@ -55,8 +55,8 @@ void Agent::Instruct(const v1::WatchResponse& policy, PolicyWatch::Applied appli
   told_.reset();
   const auto in_force = [this, applied = std::move(applied)](const absl::Status& status) {
     loop_->Complete([this, status, applied] {
-      told_ = {status.ok(), NotFollowed()};
-      applied({status, told_->not_followed});
+      told_ = {status.ok(), instructions_->refusals_revision()};
+      applied({status, NotFollowed()});
     });
   };
   instructions_->Apply(
@@ -82,7 +82,9 @@ std::vector<std::string> Agent::NotFollowed() const {
 void Agent::TellAgainWhatIsFollowed() {
   if (!told_ || !security_manager_) return;
   const bool in_force = instructions_->is_settled() && instructions_->guards().failure.empty();
-  if ((told_->in_force || !in_force) && told_->not_followed == NotFollowed()) return;
+  const bool is_news = (in_force && !told_->in_force) ||
+                       told_->refusals_revision != instructions_->refusals_revision();
+  if (!is_news) return;
   told_.reset();
   security_manager_->WatchAnew();
 }

@@ -89,6 +89,7 @@ void InstructionsInForce::Apply(InstructionSet set, const Moment& now, GuardLoad
   std::erase_if(set.good, [&](const Instruction& one) { return one.IsOver(now.unix_ms); });
   TellWhatChanges(set_, set);
   set_ = std::move(set);
+  ++refusals_revision_;
   Index();
   instructed_ = true;
   const absl::Status settled = Settle(now);
@@ -226,6 +227,7 @@ void InstructionsInForce::TellOfNoRoom(NoRoom no_room) {
     }
   }
   if (told > kMostLines) spdlog::warn("and {} instructions like these", told - kMostLines);
+  if (no_room != no_room_) ++refusals_revision_;
   no_room_ = std::move(no_room);
 }
 

@@ -47,6 +47,8 @@ class InstructionsInForce {
   void Tick(const Moment& now);
 
   size_t FollowedCount() const;
+  // Changes whenever refused() does.
+  uint64_t refusals_revision() const { return refusals_revision_; }
   // Those not followed: wrong ones, and those for which a table is full.
   std::vector<RefusedInstruction> refused() const;
   const GuardLimits& configured() const { return ports_.configured; }
@@ -80,6 +82,7 @@ class InstructionsInForce {
   std::map<PermitKey, const Instruction*> permits_;  // of set_.good
   bool instructed_ = false;  // before, what an earlier agent left in the kernel stays
   NoRoom no_room_;
+  uint64_t refusals_revision_ = 0;
   std::string settling_failed_;  // so that the log says it once
   uint64_t blocks_turned_away_ = 0;
   uint64_t permits_turned_away_ = 0;

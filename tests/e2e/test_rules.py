@@ -146,7 +146,23 @@ def test_without_the_rule_the_port_is_closed(firewall, terminal):
     assert alice.heard == []
 
 
-@pytest.mark.agent(invite_guard={"invite": {"rate": 1, "burst": 2, "penalty": "1h"}, "answered": 3})
+TOLD_IN_PENALTY = {"invite": {"rate": 1, "burst": 2, "penalty": "1h"}, "answered": 3}
+
+
+@pytest.mark.agent(modules={"invite_guard": "observe"}, invite_guard=TOLD_IN_PENALTY)
+def test_nobody_feels_a_penalty_that_is_only_observed(firewall, terminal):
+    caller = terminal(topology.CALLER, "zoe")
+    alice = terminal(ALICE, "alice")
+    for _ in range(6):
+        caller.invite("alice", MediaAddress(topology.CALLER.v4, 4000))
+        alice.wait_for_invite()
+    assert not [m for m in caller.heard if m.status == 503]
+    counters = firewall.stemctl("counters", "--all")["counters"]
+    observed = sum(int(c["observed"]) for c in counters if c["name"].startswith("sip_rate"))
+    assert observed >= 3, "or there was no penalty to feel"
+
+
+@pytest.mark.agent(invite_guard=TOLD_IN_PENALTY)
 def test_the_first_of_a_penalty_time_are_told_when_to_come_again(firewall, terminal):
     """RFC 3261, 21.5.4: 503 with Retry-After, in the server's place; the rest are dropped."""
     caller = terminal(topology.CALLER, "zoe")

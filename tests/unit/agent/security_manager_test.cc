@@ -248,11 +248,15 @@ TEST_F(SecurityManagerTest, APolicyOverTheLimitIsRefusedWithItsReason) {
   sm_.policy.set_version("v8");
   sm_.policy.add_known_users("sip:a@example.org");
   sm_.policy.add_known_users("sip:b@example.org");
+  sm_.policy.add_instructions()->set_id(4);
   Connect(SmDown::kKnownUsers, milliseconds(200), 1);
   const v1::WatchRequest reply = sm_.WaitForReply();
   EXPECT_EQ(reply.refused(), "v8");
   EXPECT_THAT(reply.refusal(), HasSubstr("limits.known_users is 1"));
-  OnLoop([&] { EXPECT_EQ(client_->State().policy_version, ""); });
+  OnLoop([&] {
+    EXPECT_EQ(client_->State().policy_version, "");
+    EXPECT_EQ(instructed_, std::vector<int>{1}) << "its instructions are followed all the same";
+  });
 }
 
 TEST_F(SecurityManagerTest, APolicyIsAcknowledgedWhenItsInstructionsAreInForceAndNotBefore) {
