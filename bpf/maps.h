@@ -38,6 +38,20 @@ struct {
 } pinholes SEC(".maps");
 
 /*
+ * What pinholes allow, each once: a call centre's thousand calls are of a handful of codecs. Written
+ * by the agent before a pinhole refers to it; an entry nobody refers to is left alone until many
+ * others were, so that no packet on its way finds another's limits. One for each pinhole and some.
+ */
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(map_flags, BPF_F_MMAPABLE);
+  __uint(max_entries, 1); /* by limits.pinholes */
+  __type(key, __u32);
+  __type(value, struct stem_media_limits);
+  __uint(pinning, LIBBPF_PIN_BY_NAME);
+} media_limits SEC(".maps");
+
+/*
  * A bit for each open pinhole (bpf/pinhole_hash.h), so that media without one, which a flood is
  * made of, is told from media with one by one load. Written by the agent: set before a pinhole is
  * opened, cleared after the last one of its bit is closed.

@@ -107,28 +107,29 @@ static __always_inline void charge(struct stem_pinhole* pinhole, const struct pa
 }
 
 /*
- * Asks for the cache lines that the checks will read, while the first is still on its way. Reading
+ * Asks for the cache line that the checks will read, while the first is still on its way. Reading
  * the clock waits for all loads before it, so that without this they would come one after the
  * other.
  */
 static __always_inline void fetch(const struct stem_pinhole* pinhole) {
-  (void)*(const volatile __u64*)pinhole->payload_types;
-  (void)*(const volatile __u64*)&pinhole->bytes_tat;
+  (void)*(const volatile __u64*)&pinhole->rtp_seen_ns;
 }
 
 /* A packet of the pinhole's peer that no rule denies: checked, policed, relayed. */
 static __always_inline int pass_media(struct xdp_md* ctx, struct stem_pinhole* pinhole,
                                       struct packet* packet) {
+  const struct stem_media_limits* limits = bpf_map_lookup_elem(&media_limits, &pinhole->limits);
+  if (!limits) return drop(packet, STEM_REASON_no_pinhole, 0); /* nobody wrote such an entry */
   const __u64 now = bpf_ktime_get_ns();
   if (module_mode[STEM_MODULE_rtp_checks] != STEM_MODULE_OFF) {
-    const enum stem_reason wrong = check_media(ctx, pinhole, packet, now);
+    const enum stem_reason wrong = check_media(ctx, pinhole, limits, packet, now);
     if (wrong != CHECKED) {
       if (!dry_run) __sync_fetch_and_add(&pinhole->refused, 1);
       if (enforced(packet, STEM_MODULE_rtp_checks, wrong, 0)) return drop(packet, wrong, 0);
     }
   }
   if (module_mode[STEM_MODULE_policing] != STEM_MODULE_OFF) {
-    const enum stem_reason exceeded = police(pinhole, packet, now);
+    const enum stem_reason exceeded = police(pinhole, limits, packet, now);
     if (exceeded != POLICED) {
       if (!dry_run) __sync_fetch_and_add(&pinhole->too_fast, 1);
       if (enforced(packet, STEM_MODULE_policing, exceeded, 0)) return drop(packet, exceeded, 0);

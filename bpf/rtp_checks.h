@@ -96,19 +96,20 @@ static __always_inline int check_sequence(__u64* window, __u16 sequence) {
 }
 
 static __always_inline enum stem_reason check_rtp(struct stem_pinhole* pinhole,
+                                                  const struct stem_media_limits* limits,
                                                   const struct packet* packet,
                                                   const struct rtp_header* rtp, __u32 length,
                                                   __u64 now) {
   const __u8 type = rtp->type & 0x7f;
   if (length < sizeof(*rtp) + (rtp->version & 0x0f) * 4u) return STEM_REASON_not_media;
-  if ((pinhole->payload_types[0] | pinhole->payload_types[1]) &&
-      !(pinhole->payload_types[type >> 6] >> (type & 63) & 1)) {
+  if ((limits->payload_types[0] | limits->payload_types[1]) &&
+      !(limits->payload_types[type >> 6] >> (type & 63) & 1)) {
     return STEM_REASON_rtp_payload_type;
   }
-  if (pinhole->max_length && packet->ip_length > pinhole->max_length) {
+  if (limits->max_length && packet->ip_length > limits->max_length) {
     return STEM_REASON_media_too_large;
   }
-  if (pinhole->extras & STEM_EXTRA_MANY_SSRCS) return CHECKED;
+  if (limits->extras & STEM_EXTRA_MANY_SSRCS) return CHECKED;
   const __u32 ssrc = bpf_ntohl(rtp->ssrc);
   const __u16 sequence = bpf_ntohs(rtp->sequence);
   if (!(pinhole->rtp_state & STEM_RTP_PINNED)) {
@@ -139,6 +140,7 @@ static __always_inline enum stem_reason check_rtcp(const struct stem_pinhole* pi
 /* CHECKED, or what is wrong with the datagram's payload. */
 static __always_inline enum stem_reason check_media(struct xdp_md* ctx,
                                                     struct stem_pinhole* pinhole,
+                                                    const struct stem_media_limits* limits,
                                                     const struct packet* packet, __u64 now) {
   const __u32 length = packet->payload_length;
   if (pinhole->media == STEM_MEDIA_UDP) return CHECKED;
@@ -148,10 +150,10 @@ static __always_inline enum stem_reason check_media(struct xdp_md* ctx,
   if (!rtp || length < sizeof(struct rtcp_header)) return STEM_REASON_not_media;
   if (rtp->version < 4) {
     const int stun = rtp->timestamp == bpf_htonl(STUN_MAGIC_COOKIE) && length >= 20;
-    return stun && pinhole->extras & STEM_EXTRA_STUN ? CHECKED : STEM_REASON_not_media;
+    return stun && limits->extras & STEM_EXTRA_STUN ? CHECKED : STEM_REASON_not_media;
   }
   if (rtp->version >= 20 && rtp->version < 64) {
-    return pinhole->extras & STEM_EXTRA_DTLS ? CHECKED : STEM_REASON_not_media;
+    return limits->extras & STEM_EXTRA_DTLS ? CHECKED : STEM_REASON_not_media;
   }
   if (rtp->version >> 6 != 2) return STEM_REASON_not_media;
   if (rtp->type >= 192 && rtp->type <= 223) {
@@ -159,7 +161,7 @@ static __always_inline enum stem_reason check_media(struct xdp_md* ctx,
   }
   rtp = transport_at(ctx, packet, sizeof(struct udphdr), sizeof(*rtp));
   if (!rtp || pinhole->media == STEM_MEDIA_RTCP) return STEM_REASON_not_media;
-  return check_rtp(pinhole, packet, rtp, length, now);
+  return check_rtp(pinhole, limits, packet, rtp, length, now);
 }
 
 #endif /* STEM_RTP_CHECKS_H */

@@ -102,34 +102,45 @@ struct stem_rate {
 
 enum stem_latch { STEM_LATCH_OPEN = 0, STEM_LATCH_TAKING = 1, STEM_LATCH_TAKEN = 2 };
 
-/* The first 64 bytes are what every packet reads. */
+/* Map `media_limits`: what the packets of a flow may be. Pinholes with the same share an entry. */
+struct stem_media_limits {
+  __u64 payload_types[2]; /* a bit for each negotiated; all zero: not checked */
+  struct stem_rate bytes; /* IP bytes */
+  struct stem_rate packets;
+  __u16 max_length; /* IP bytes of the largest packet; 0: no bound */
+  __u16 extras;     /* enum stem_media_extra, or-ed */
+  __u8 reserved[12];
+};
+STEM_STATIC_ASSERT(sizeof(struct stem_media_limits) == 64, "a cache line");
+
+/*
+ * Every packet reads, and a good one writes, the first 104 bytes. The kernel puts 8 bytes of its
+ * allocator, 48 of the hash table and the key's 24 in front, so that these are two cache lines, cut
+ * where STEM_PINHOLE_SECOND_LINE says; with all that an entry fits into 256 bytes of slab.
+ */
 struct stem_pinhole {
   /* The grant: written by the agent. */
   __u8 peer_address[16];
-  __u16 peer_port;  /* host order */
-  __u16 max_length; /* IP bytes of the largest packet; 0: no bound */
-  __u8 peer_match;  /* enum stem_peer_match */
-  __u8 media;       /* enum stem_media */
-  __u16 extras;     /* enum stem_media_extra, or-ed */
+  __u16 peer_port; /* host order */
+  __u8 peer_match; /* enum stem_peer_match */
+  __u8 media;      /* enum stem_media */
+  __u32 limits;    /* index in `media_limits` */
   /* State: written by the kernel, cleared by the agent with a new grant. */
   __u32 rules_judged; /* rule_generation under which the peer was found not denied, or 0 */
   __u32 latch;        /* enum stem_latch */
-  __u64 last_seen_ns; /* CLOCK_MONOTONIC of the last conforming packet, 0 before the first */
-  __u64 rtp_window;   /* highest sequence number << 48 | one bit for each of the last 48 */
   __u32 rtp_ssrc;
-  __u32 rtp_state; /* STEM_RTP_PINNED | 0x10000 | number expected for a restart */
-  /* The grant again. */
-  __u64 payload_types[2]; /* a bit for each negotiated; all zero: not checked */
-  struct stem_rate bytes_rate;
-  struct stem_rate packets_rate;
-  __u64 call;      /* key in `calls` */
-  __u64 opened_ns; /* CLOCK_MONOTONIC; the arrival times below count from here */
-  /* State again. */
-  __u64 rtp_seen_ns; /* CLOCK_MONOTONIC of the last good RTP packet of rtp_ssrc */
-  __u64 bytes_tat;   /* theoretical arrival time, units of 2^-10 ns since opened_ns */
+  __u32 rtp_state;  /* STEM_RTP_PINNED | 0x10000 | number expected for a restart */
+  __u64 rtp_window; /* highest sequence number << 48 | one bit for each of the last 48 */
+  /* The second line. */
+  __u64 rtp_seen_ns;  /* CLOCK_MONOTONIC of the last good RTP packet of rtp_ssrc */
+  __u64 last_seen_ns; /* CLOCK_MONOTONIC of the last conforming packet, 0 before the first */
+  __u64 opened_ns;    /* CLOCK_MONOTONIC; the arrival times count from here */
+  __u64 bytes_tat;    /* theoretical arrival time, units of 2^-10 ns since opened_ns */
   __u64 packets_tat;
-  __u64 packets;    /* conforming */
-  __u64 bytes;      /* conforming, IP header to end of packet */
+  __u64 packets; /* conforming */
+  __u64 bytes;   /* conforming, IP header to end of packet */
+  /* What few packets need, or none. */
+  __u64 call;       /* key in `calls` */
   __u64 wrong_peer; /* refused because someone else sent them */
   __u64 too_fast;   /* refused by policing */
   __u64 refused;    /* refused by the RTP checks */
@@ -139,7 +150,10 @@ struct stem_pinhole {
 };
 #define STEM_RTP_PINNED 0x20000u
 #define STEM_RTP_WINDOW_BITS 48
-STEM_STATIC_ASSERT(sizeof(struct stem_pinhole) == 208, "value has no holes");
+#define STEM_PINHOLE_SECOND_LINE 48
+STEM_STATIC_ASSERT(sizeof(struct stem_pinhole) == 160, "value has no holes");
+STEM_STATIC_ASSERT(__builtin_offsetof(struct stem_pinhole, rtp_seen_ns) == STEM_PINHOLE_SECOND_LINE,
+                   "cut where the cache lines are");
 
 /* Map `blocks`: what the dynamic block list refuses. */
 struct stem_block_key {

@@ -112,6 +112,10 @@ absl::Status DataPlane::Reload(const DataPlaneConfig& config) {
     ASSIGN_OR_RETURN(filter_, PinholeFilter::Open(bpf_map__fd(pipeline->maps.pinhole_filter),
                                                   bpf_map__fd(pipeline->maps.pinholes)));
   }
+  if (limits_ == nullptr) {
+    ASSIGN_OR_RETURN(limits_, MediaLimitTable::Open(bpf_map__fd(pipeline->maps.media_limits),
+                                                    bpf_map__fd(pipeline->maps.pinholes)));
+  }
   const uint32_t slot = 0;
   const int program = bpf_program__fd(pipeline->progs.stem_pipeline);
   if (bpf_map_update_elem(bpf_map__fd(pipeline->maps.pipeline), &slot, &program, BPF_ANY) != 0) {

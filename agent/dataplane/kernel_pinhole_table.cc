@@ -41,27 +41,47 @@ MediaRate FromKernel(const stem_rate& rate) {
           rate.tolerance / rate.cost};
 }
 
-Pinhole FromKernel(const stem_pinhole_key& key, const stem_pinhole& value) {
+PinholeUse UseOf(const stem_pinhole& value) {
+  PinholeUse out{value.opened_ns,  value.last_seen_ns, value.packets, value.bytes,
+                 value.wrong_peer, value.too_fast,     value.refused, std::nullopt};
+  if (value.latch == STEM_LATCH_TAKEN) {
+    out.latched = Endpoint{IpAddress::FromV6(value.latched_address), value.latched_port};
+  }
+  return out;
+}
+
+MediaLimits FromKernel(const stem_media_limits& limits) {
+  return {{limits.payload_types[0], limits.payload_types[1]},
+          limits.max_length,
+          limits.extras,
+          FromKernel(limits.bytes),
+          FromKernel(limits.packets)};
+}
+
+stem_media_limits ToKernel(const MediaLimits& limits) {
+  return {.payload_types = {limits.payload_types[0], limits.payload_types[1]},
+          .bytes = ToKernel(limits.bytes),
+          .packets = ToKernel(limits.packets),
+          .max_length = limits.max_length,
+          .extras = limits.extras,
+          .reserved = {}};
+}
+
+Pinhole FromKernel(const stem_pinhole_key& key, const stem_pinhole& value,
+                   const MediaLimitTable& limits) {
   Pinhole out;
   out.key = {{IpAddress::FromV6(key.address), key.port}, static_cast<stem_side>(key.from_side)};
   out.grant = {static_cast<stem_peer_match>(value.peer_match),
                {IpAddress::FromV6(value.peer_address), value.peer_port},
                static_cast<stem_media>(value.media),
                value.call,
-               {{value.payload_types[0], value.payload_types[1]},
-                value.max_length,
-                value.extras,
-                FromKernel(value.bytes_rate),
-                FromKernel(value.packets_rate)}};
-  out.use = {value.opened_ns,  value.last_seen_ns, value.packets, value.bytes,
-             value.wrong_peer, value.too_fast,     value.refused, std::nullopt};
-  if (value.latch == STEM_LATCH_TAKEN) {
-    out.use.latched = Endpoint{IpAddress::FromV6(value.latched_address), value.latched_port};
-  }
+               FromKernel(limits.At(value.limits))};
+  out.use = UseOf(value);
   return out;
 }
 
-// Everything of the grant into `value`; true when another peer or other media is meant than before.
+// Everything of the grant but its limits into `value`; true when another peer or other media is
+// meant than before.
 bool SetGrant(const PinholeGrant& grant, stem_pinhole& value) {
   const stem_pinhole before = value;
   const auto& address = grant.peer.address.bytes;
@@ -70,18 +90,10 @@ bool SetGrant(const PinholeGrant& grant, stem_pinhole& value) {
   value.peer_match = static_cast<__u8>(grant.match);
   value.media = static_cast<__u8>(grant.media);
   value.call = grant.call;
-  std::copy(grant.limits.payload_types.begin(), grant.limits.payload_types.end(),
-            value.payload_types);
-  value.max_length = grant.limits.max_length;
-  value.extras = grant.limits.extras;
-  value.bytes_rate = ToKernel(grant.limits.bytes);
-  value.packets_rate = ToKernel(grant.limits.packets);
   return !std::equal(std::begin(before.peer_address), std::end(before.peer_address),
                      value.peer_address) ||
          before.peer_port != value.peer_port || before.peer_match != value.peer_match ||
-         before.media != value.media || before.call != value.call ||
-         before.payload_types[0] != value.payload_types[0] ||
-         before.payload_types[1] != value.payload_types[1];
+         before.media != value.media || before.call != value.call;
 }
 
 std::string Name(const PinholeKey& key) {
@@ -101,14 +113,23 @@ absl::Status KernelPinholeTable::Open(const PinholeKey& key, const PinholeGrant&
   if (is_new && errno != ENOENT) {
     return ErrnoStatus(errno, fmt::format("reading the {}", Name(key)));
   }
-  if (SetGrant(grant, value)) {
+  const std::optional<uint32_t> old_limits = is_new ? std::nullopt : std::optional(value.limits);
+  value.limits = limits_->Use(ToKernel(grant.limits));
+  const bool other_types =
+      old_limits.has_value() &&
+      FromKernel(limits_->At(*old_limits)).payload_types != grant.limits.payload_types;
+  if (SetGrant(grant, value) || other_types) {
     value.rtp_state = 0;
     value.latch = STEM_LATCH_OPEN;
   }
   value.rules_judged = 0;
   if (is_new) filter_->Add(kernel_key);
-  if (bpf_map_update_elem(map_fd_, &kernel_key, &value, BPF_ANY) == 0) return absl::OkStatus();
+  if (bpf_map_update_elem(map_fd_, &kernel_key, &value, BPF_ANY) == 0) {
+    if (old_limits.has_value()) limits_->Release(*old_limits);
+    return absl::OkStatus();
+  }
   const int error = errno;
+  limits_->Release(value.limits);
   if (is_new) filter_->Remove(kernel_key);
   if (error == E2BIG || error == ENOMEM) {
     return absl::ResourceExhaustedError(
@@ -125,7 +146,8 @@ absl::StatusOr<std::optional<PinholeUse>> KernelPinholeTable::Close(const Pinhol
     return ErrnoStatus(errno, fmt::format("closing the {}", Name(key)));
   }
   filter_->Remove(kernel_key);
-  return FromKernel(kernel_key, value).use;
+  limits_->Release(value.limits);
+  return UseOf(value);
 }
 
 absl::StatusOr<std::optional<Pinhole>> KernelPinholeTable::Find(const PinholeKey& key) const {
@@ -135,14 +157,14 @@ absl::StatusOr<std::optional<Pinhole>> KernelPinholeTable::Find(const PinholeKey
     if (errno == ENOENT) return std::nullopt;
     return ErrnoStatus(errno, fmt::format("reading the {}", Name(key)));
   }
-  return FromKernel(kernel_key, value);
+  return FromKernel(kernel_key, value, *limits_);
 }
 
 absl::StatusOr<std::vector<Pinhole>> KernelPinholeTable::List() const {
   std::vector<Pinhole> out;
   RETURN_IF_ERROR((WalkMap<stem_pinhole_key, stem_pinhole>(
       map_fd_, "pinholes", [&](const stem_pinhole_key& key, const stem_pinhole& value) {
-        out.push_back(FromKernel(key, value));
+        out.push_back(FromKernel(key, value, *limits_));
       })));
   return out;
 }

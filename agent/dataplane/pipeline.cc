@@ -10,6 +10,7 @@
 #include <random>
 
 #include "agent/dataplane/errno_status.h"
+#include "agent/dataplane/media_limit_table.h"
 #include "agent/dataplane/pinhole_filter.h"
 #include "agent/dataplane/rule_tables.h"
 #include "agent/dataplane/unique_fd.h"
@@ -105,6 +106,8 @@ void Specialise(const DataPlaneConfig& config, unsigned outside, unsigned inside
 void SetSizes(const DataPlaneConfig& config, stem_pipeline& pipeline) {
   bpf_map__set_max_entries(pipeline.maps.calls, config.max_calls);
   bpf_map__set_max_entries(pipeline.maps.pinholes, config.max_pinholes);
+  bpf_map__set_max_entries(pipeline.maps.media_limits,
+                           MediaLimitTable::EntriesFor(config.max_pinholes));
   bpf_map__set_max_entries(pipeline.maps.pinhole_filter,
                            PinholeFilter::WordsFor(config.max_pinholes));
   bpf_map__set_max_entries(pipeline.maps.blocks, config.max_blocks);

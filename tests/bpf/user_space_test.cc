@@ -166,10 +166,13 @@ class UserSpaceTest : public KernelBench {
         ASSERT_EQ(map.Update(key.data(), value.data(), BPF_ANY), 0) << name;
       }
     }
-    UserSpaceMap& filter = machine_->map("pinhole_filter");
-    filter.SetMaxEntries(bpf_map__max_entries(live_->maps.pinhole_filter));
-    for (const auto& [key, value] : KernelTable(filter)) {
-      ASSERT_EQ(filter.Update(key.data(), value.data(), BPF_ANY), 0);
+    for (const char* name : {"pinhole_filter", "media_limits"}) {
+      UserSpaceMap& map = machine_->map(name);
+      map.SetMaxEntries(
+          bpf_map__max_entries(bpf_object__find_map_by_name(live_->obj, map.shape().name)));
+      for (const auto& [key, value] : KernelTable(map)) {
+        ASSERT_EQ(map.Update(key.data(), value.data(), BPF_ANY), 0) << name;
+      }
     }
     const uint64_t one_block = 1;
     ASSERT_EQ(machine_->map("block_count").Update(&kOnlyEntry, &one_block, BPF_ANY), 0);

@@ -120,6 +120,7 @@ class Script {
         machine_.map(name).SetMaxEntries(2);
       }
     }
+    machine_.map("media_limits").SetMaxEntries(kPinholes);
     SetModes();
     const uint8_t syn = in_.Byte(), mixed = in_.Byte(), sip = in_.Byte();
     constants.syn_source_limit = Limit(syn);
@@ -210,12 +211,14 @@ class Script {
     pinhole.peer_port = 4000;
     pinhole.peer_match = kind % 5;
     pinhole.media = 1 + kind / 5 % 4;
-    pinhole.extras = more & 7;
-    pinhole.bytes_rate = Rate(more >> 3 & 3, 200);
-    pinhole.packets_rate = Rate(more >> 5 & 3, 1);
-    pinhole.payload_types[0] = pinhole.payload_types[1] = 0;
-    if (type != 0) pinhole.payload_types[type / 64 % 2] = uint64_t{1} << type % 64;
-    pinhole.max_length = static_cast<uint16_t>(longest * 4);
+    stem_media_limits limits{};
+    limits.extras = more & 7;
+    limits.bytes = Rate(more >> 3 & 3, 200);
+    limits.packets = Rate(more >> 5 & 3, 1);
+    if (type != 0) limits.payload_types[type / 64 % 2] = uint64_t{1} << type % 64;
+    limits.max_length = static_cast<uint16_t>(longest * 4);
+    pinhole.limits = which % kPinholes;
+    MUST_HOLD(machine_.map("media_limits").Update(&pinhole.limits, &limits, BPF_ANY) == 0);
     pinhole.rtp_state = 0;
     pinhole.latch = STEM_LATCH_OPEN;
     pinhole.rules_judged = 0;

@@ -197,8 +197,11 @@ bool PipelineOracle::JudgePinholes(std::span<const uint8_t> frame) {
     const std::optional<SeenDatagram> datagram = ReadDatagram(frame);
     MUST_HOLD(datagram.has_value());
     JudgePeer(*pinhole, *datagram, seen);
-    JudgeRate(*pinhole, bytes, seen);
-    JudgeSequence(*pinhole, *datagram, seen);
+    const auto* limits = static_cast<const stem_media_limits*>(
+        machine_.map("media_limits").Lookup(&pinhole->limits));
+    MUST_HOLD(limits != nullptr);
+    JudgeRate(*limits, bytes, seen);
+    JudgeSequence(*pinhole, *limits, *datagram, seen);
   }
   MUST_HOLD(passed <= 1);
   return passed == 1;
@@ -228,7 +231,7 @@ void PipelineOracle::JudgePeer(const stem_pinhole& pinhole, const SeenDatagram& 
 }
 
 // No more than burst + rate x time, over every stretch of time: a leaky bucket never overflows.
-void PipelineOracle::JudgeRate(const stem_pinhole& pinhole, uint64_t bytes, SeenPinhole& seen) {
+void PipelineOracle::JudgeRate(const stem_media_limits& limits, uint64_t bytes, SeenPinhole& seen) {
   if (machine_.constants().module_mode[STEM_MODULE_policing] != STEM_MODULE_ON) return;
   const uint64_t elapsed = Units(machine_.now_ns - seen.level_ns);
   seen.level_ns = machine_.now_ns;
@@ -238,22 +241,22 @@ void PipelineOracle::JudgeRate(const stem_pinhole& pinhole, uint64_t bytes, Seen
     level += rate.cost * units;
     MUST_HOLD(level <= rate.tolerance);
   };
-  pour(seen.level[0], pinhole.bytes_rate, bytes);
-  pour(seen.level[1], pinhole.packets_rate, 1);
+  pour(seen.level[0], limits.bytes, bytes);
+  pour(seen.level[1], limits.packets, 1);
 }
 
 // Each number once, the newest 48 are told apart, and a new beginning needs silence.
-void PipelineOracle::JudgeSequence(const stem_pinhole& pinhole, const SeenDatagram& datagram,
-                                   SeenPinhole& seen) {
+void PipelineOracle::JudgeSequence(const stem_pinhole& pinhole, const stem_media_limits& limits,
+                                   const SeenDatagram& datagram, SeenPinhole& seen) {
   const std::span<const uint8_t> rtp = datagram.payload;
   if (machine_.constants().module_mode[STEM_MODULE_rtp_checks] != STEM_MODULE_ON) {
     seen.pinned = false;
     return;
   }
-  if (pinhole.media == STEM_MEDIA_UDP || pinhole.extras & STEM_EXTRA_MANY_SSRCS) return;
+  if (pinhole.media == STEM_MEDIA_UDP || limits.extras & STEM_EXTRA_MANY_SSRCS) return;
   MUST_HOLD(rtp.size() >= 8);
   if (rtp[0] >> 6 != 2) {
-    MUST_HOLD(rtp[0] < 4 ? pinhole.extras & STEM_EXTRA_STUN : pinhole.extras & STEM_EXTRA_DTLS);
+    MUST_HOLD(rtp[0] < 4 ? limits.extras & STEM_EXTRA_STUN : limits.extras & STEM_EXTRA_DTLS);
     return;
   }
   const bool rtcp = rtp[1] >= 192 && rtp[1] <= 223;
@@ -261,8 +264,8 @@ void PipelineOracle::JudgeSequence(const stem_pinhole& pinhole, const SeenDatagr
   if (rtcp) return;
   MUST_HOLD(rtp.size() >= 12);
   const uint8_t type = rtp[1] & 0x7f;
-  const bool any_type = (pinhole.payload_types[0] | pinhole.payload_types[1]) == 0;
-  MUST_HOLD(any_type || (pinhole.payload_types[type / 64] >> type % 64 & 1) != 0);
+  const bool any_type = (limits.payload_types[0] | limits.payload_types[1]) == 0;
+  MUST_HOLD(any_type || (limits.payload_types[type / 64] >> type % 64 & 1) != 0);
 
   const uint16_t number = Word(rtp, 2);
   const uint32_t ssrc = static_cast<uint32_t>(Word(rtp, 8)) << 16 | Word(rtp, 10);

@@ -57,8 +57,9 @@ class PipelineOracle {
   // Returns whether a packet went through a pinhole.
   bool JudgePinholes(std::span<const uint8_t> frame);
   void JudgePeer(const stem_pinhole& pinhole, const SeenDatagram& datagram, SeenPinhole& seen);
-  void JudgeRate(const stem_pinhole& pinhole, uint64_t bytes, SeenPinhole& seen);
-  void JudgeSequence(const stem_pinhole& pinhole, const SeenDatagram& datagram, SeenPinhole& seen);
+  void JudgeRate(const stem_media_limits& limits, uint64_t bytes, SeenPinhole& seen);
+  void JudgeSequence(const stem_pinhole& pinhole, const stem_media_limits& limits,
+                     const SeenDatagram& datagram, SeenPinhole& seen);
 
   Machine& machine_;
   std::map<std::string, SeenPinhole> pinholes_;

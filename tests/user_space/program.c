@@ -21,6 +21,7 @@ const struct declared_map declared_maps[] = {
     DECLARED(xsks),
     DECLARED(pinholes),
     DECLARED(pinhole_filter),
+    DECLARED(media_limits),
     DECLARED(calls),
     {"events", &events, NUMBER(events, type), 0, 0, NUMBER(events, max_entries)},
     DECLARED(event_budget),
