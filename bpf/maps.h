@@ -38,9 +38,10 @@ struct {
 } pinholes SEC(".maps");
 
 /*
- * What pinholes allow, each once: a call centre's thousand calls are of a handful of codecs. Written
- * by the agent before a pinhole refers to it; an entry nobody refers to is left alone until many
- * others were, so that no packet on its way finds another's limits. One for each pinhole and some.
+ * What pinholes allow, each once: a call centre's thousand calls are of a handful of codecs.
+ * Written by the agent before a pinhole refers to it; an entry nobody refers to is left alone until
+ * many others were, so that no packet on its way finds another's limits. One for each pinhole and
+ * some.
  */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);

@@ -14,6 +14,7 @@
 #include "agent/dataplane/errno_status.h"
 #include "agent/dataplane/interface_queues.h"
 #include "agent/dataplane/library_log.h"
+#include "agent/dataplane/pinned_map.h"
 #include "agent/dataplane/pipeline.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
@@ -33,13 +34,6 @@ absl::Status CheckBpffs() {
                     kBpffs, kBpffs));
   }
   return absl::OkStatus();
-}
-
-absl::StatusOr<UniqueFd> OpenPin(const std::string& directory, const char* map) {
-  const std::string path = fmt::format("{}/{}", directory, map);
-  UniqueFd fd(bpf_obj_get(path.c_str()));
-  if (!fd.valid()) return ErrnoStatus(errno, fmt::format("opening pinned map {}", path));
-  return fd;
 }
 
 absl::StatusOr<InterfaceState> DescribeInterface(const std::string& name, stem_side side,
@@ -89,18 +83,18 @@ absl::StatusOr<DataPlane> DataPlane::Open(const DataPlaneConfig& config) {
   RETURN_IF_ERROR(plane.Reload(config));
   RETURN_IF_ERROR(AttachRoot(directory, plane.interfaces_));
 
-  ASSIGN_OR_RETURN(plane.pinholes_, OpenPin(directory, "pinholes"));
-  ASSIGN_OR_RETURN(plane.calls_, OpenPin(directory, "calls"));
-  ASSIGN_OR_RETURN(plane.counters_, OpenPin(directory, "counters"));
-  ASSIGN_OR_RETURN(plane.observed_, OpenPin(directory, "observed"));
-  ASSIGN_OR_RETURN(plane.blocks_, OpenPin(directory, "blocks"));
-  ASSIGN_OR_RETURN(plane.block_count_, OpenPin(directory, "block_count"));
-  ASSIGN_OR_RETURN(plane.permits_, OpenPin(directory, "permits"));
-  ASSIGN_OR_RETURN(plane.sip_sources_, OpenPin(directory, "sip_sources"));
-  ASSIGN_OR_RETURN(plane.xsks_, OpenPin(directory, "xsks"));
-  ASSIGN_OR_RETURN(plane.events_, OpenPin(directory, "events"));
-  ASSIGN_OR_RETURN(plane.rule_counters_, OpenPin(directory, "rule_counters"));
-  ASSIGN_OR_RETURN(plane.rule_slots_, OpenPin(directory, "rule_slots"));
+  ASSIGN_OR_RETURN(plane.pinholes_, OpenPinnedMap(directory, "pinholes"));
+  ASSIGN_OR_RETURN(plane.calls_, OpenPinnedMap(directory, "calls"));
+  ASSIGN_OR_RETURN(plane.counters_, OpenPinnedMap(directory, "counters"));
+  ASSIGN_OR_RETURN(plane.observed_, OpenPinnedMap(directory, "observed"));
+  ASSIGN_OR_RETURN(plane.blocks_, OpenPinnedMap(directory, "blocks"));
+  ASSIGN_OR_RETURN(plane.block_count_, OpenPinnedMap(directory, "block_count"));
+  ASSIGN_OR_RETURN(plane.permits_, OpenPinnedMap(directory, "permits"));
+  ASSIGN_OR_RETURN(plane.sip_sources_, OpenPinnedMap(directory, "sip_sources"));
+  ASSIGN_OR_RETURN(plane.xsks_, OpenPinnedMap(directory, "xsks"));
+  ASSIGN_OR_RETURN(plane.events_, OpenPinnedMap(directory, "events"));
+  ASSIGN_OR_RETURN(plane.rule_counters_, OpenPinnedMap(directory, "rule_counters"));
+  ASSIGN_OR_RETURN(plane.rule_slots_, OpenPinnedMap(directory, "rule_slots"));
   std::move(leave_nothing_new).Cancel();
   return plane;
 }

@@ -8,8 +8,8 @@
 
 namespace stem {
 
-// `map_fd`, `filter` and `limits` must outlive the table. Only the signalling thread may use it: it is the
-// one writer.
+// `map_fd`, `filter` and `limits` must outlive the table. Only the signalling thread may use it: it
+// is the one writer.
 class KernelPinholeTable : public PinholeTable {
  public:
   KernelPinholeTable(int map_fd, PinholeFilter* filter, MediaLimitTable* limits)

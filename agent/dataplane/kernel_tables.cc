@@ -9,6 +9,7 @@
 #include <fstream>
 
 #include "agent/dataplane/errno_status.h"
+#include "agent/dataplane/pinned_map.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
 
@@ -17,6 +18,9 @@ namespace {
 
 constexpr const char* kTables[] = {"pinholes",    "blocks",  "syn_sources", "verified_sources",
                                    "sip_sources", "permits", "fragments"};
+constexpr size_t kPinholes = 0;
+// Arrays that grow with the pinholes' limit: their memory is told with the table's.
+constexpr const char* kBesidePinholes[] = {"pinhole_filter", "media_limits"};
 
 absl::StatusOr<bpf_map_info> Describe(int fd, const char* name) {
   bpf_map_info info{};
@@ -68,14 +72,16 @@ absl::StatusOr<uint64_t> CountEntries(int fd, const bpf_map_info& info) {
 absl::StatusOr<KernelTables> KernelTables::Open(const std::string& pin_directory) {
   KernelTables tables;
   for (const char* name : kTables) {
-    const std::string path = fmt::format("{}/{}", pin_directory, name);
-    UniqueFd fd(bpf_obj_get(path.c_str()));
-    if (!fd.valid()) return ErrnoStatus(errno, fmt::format("opening pinned map {}", path));
+    ASSIGN_OR_RETURN(UniqueFd fd, OpenPinnedMap(pin_directory, name));
     ASSIGN_OR_RETURN(const bpf_map_info info, Describe(fd.get(), name));
     tables.uses_.push_back({.name = name,
                             .forgets_oldest = info.type == BPF_MAP_TYPE_LRU_HASH,
                             .limit = info.max_entries});
     tables.maps_.push_back(std::move(fd));
+  }
+  for (const char* name : kBesidePinholes) {
+    ASSIGN_OR_RETURN(const UniqueFd fd, OpenPinnedMap(pin_directory, name));
+    tables.beside_pinholes_kib_ += MemoryKib(fd.get());
   }
   return tables;
 }
@@ -89,7 +95,7 @@ absl::Status KernelTables::Measure() {
     // Entries that move while they are counted may be seen twice.
     use.used = std::min(entries, use.limit);
     use.high_water = std::max(use.high_water, use.used);
-    use.memory_kib = MemoryKib(fd);
+    use.memory_kib = MemoryKib(fd) + (i == kPinholes ? beside_pinholes_kib_ : 0);
   }
   return absl::OkStatus();
 }

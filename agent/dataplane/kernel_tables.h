@@ -18,7 +18,7 @@ struct KernelTableUse {
   uint64_t used = 0;            // when last measured
   uint64_t high_water = 0;      // of all measurements
   uint64_t limit = 0;
-  uint64_t memory_kib = 0;  // as the kernel accounts for it
+  uint64_t memory_kib = 0;  // as the kernel accounts for it, with the arrays that belong to it
 };
 
 class KernelTables {
@@ -35,6 +35,7 @@ class KernelTables {
  private:
   std::vector<UniqueFd> maps_;  // as in uses_
   std::vector<KernelTableUse> uses_;
+  uint64_t beside_pinholes_kib_ = 0;  // of arrays, which never change
 };
 
 }  // namespace stem

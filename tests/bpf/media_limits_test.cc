@@ -10,7 +10,7 @@
 #include <set>
 
 #include "agent/dataplane/media_limit_table.h"
-#include "agent/dataplane/unique_fd.h"
+#include "agent/dataplane/pinned_map.h"
 #include "tests/bpf/kernel_bench.h"
 
 namespace stem {
@@ -42,8 +42,7 @@ class MediaLimitsTest : public KernelBench {
         .reason;
   }
   static UniqueFd Map(const char* name) {
-    return UniqueFd(
-        bpf_obj_get(fmt::format("{}/{}", DataPlane::PinDirectory(Instance()), name).c_str()));
+    return *OpenPinnedMap(DataPlane::PinDirectory(Instance()), name);
   }
   static stem_pinhole_key KernelKey(int flow) {
     stem_pinhole_key key{.address = {},

@@ -11,7 +11,7 @@
 #include <set>
 
 #include "agent/dataplane/pinhole_filter.h"
-#include "agent/dataplane/unique_fd.h"
+#include "agent/dataplane/pinned_map.h"
 #include "bpf/pinhole_hash.h"
 #include "tests/bpf/kernel_bench.h"
 
@@ -36,7 +36,7 @@ class PinholeFilterTest : public KernelBench {
   }
 
   UniqueFd Map() const {
-    return UniqueFd(bpf_obj_get((DataPlane::PinDirectory(Instance()) + "/pinhole_filter").c_str()));
+    return *OpenPinnedMap(DataPlane::PinDirectory(Instance()), "pinhole_filter");
   }
   std::vector<uint64_t> Words() const {
     const UniqueFd map = Map();

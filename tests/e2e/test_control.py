@@ -222,6 +222,8 @@ def test_tables_tell_use_and_memory(firewall):
     tables = {t["name"]: t for t in firewall.status()["tables"]}
     for name in ("pinholes", "blocks", "syn_sources", "sip_sources", "permits", "fragments"):
         assert int(tables[name]["limit"]) > 0 and int(tables[name]["memory_kib"]) > 0
+    pinholes = tables["pinholes"]
+    assert int(pinholes["memory_kib"]) * 16 > int(pinholes["limit"]), "with its table of limits"
     assert tables["syn_sources"]["forgets_oldest"] and not tables["blocks"]["forgets_oldest"]
     log = (firewall.lab.directory / "agent.log").read_text()
     assert "table syn_sources:" in log and "KiB" in log
