@@ -28,8 +28,8 @@ double MiB(size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 class Compiler {
  public:
-  explicit Compiler(std::span<const Rule> rules) : rules_(rules) {
-    const RuleOrder order = OrderRules(rules);
+  Compiler(std::span<const Rule> rules, OrderBy by) : rules_(rules) {
+    const RuleOrder order = OrderRules(rules, by);
     out_.words = WordsFor(order.bits);
     out_.aggregates = WordsFor(out_.words);
     out_.observers = order.observers;
@@ -184,7 +184,11 @@ absl::StatusOr<std::shared_ptr<const CompiledRules>> CompileRules(std::span<cons
         fmt::format("{} rules with action observe, at most {} can be looked at for one packet",
                     observers, STEM_MAX_OBSERVERS));
   }
-  CompiledRules compiled = Compiler(rules).Compile();
+  // Which of the addresses tells rules apart and which they share depends on the site: what is
+  // shared comes first, because then its rows are short.
+  CompiledRules compiled = Compiler(rules, OrderBy::kSource).Compile();
+  CompiledRules other = Compiler(rules, OrderBy::kDestination).Compile();
+  if (other.chunks.words() < compiled.chunks.words()) compiled = std::move(other);
   if (compiled.KernelBytes() > limits.kernel_bytes) {
     return absl::ResourceExhaustedError(
         fmt::format("the rules need {:.1f} MiB of kernel memory, limits.rule_memory allows {:.1f} "

@@ -16,20 +16,22 @@ auto PrefixKey(const std::optional<Prefix>& prefix) {
                     prefix ? prefix->bits : 0);
 }
 
-auto Key(const Rule& rule) {
-  return std::tuple(PrefixKey(rule.source), PrefixKey(rule.destination), rule.protocol.value_or(0),
-                    rule.destination_ports.first, rule.from);
+auto Key(const Rule& rule, OrderBy by) {
+  const auto source = PrefixKey(rule.source), destination = PrefixKey(rule.destination);
+  const bool source_first = by == OrderBy::kSource;
+  return std::tuple(source_first ? source : destination, source_first ? destination : source,
+                    rule.protocol.value_or(0), rule.destination_ports.first, rule.from);
 }
 
 }  // namespace
 
-RuleOrder OrderRules(std::span<const Rule> rules) {
+RuleOrder OrderRules(std::span<const Rule> rules, OrderBy by) {
   std::vector<uint32_t> observers, others;
   for (uint32_t i = 0; i < rules.size(); ++i) {
     (rules[i].action == STEM_RULE_OBSERVE ? observers : others).push_back(i);
   }
   std::sort(others.begin(), others.end(), [&](uint32_t a, uint32_t b) {
-    const auto key_a = Key(rules[a]), key_b = Key(rules[b]);
+    const auto key_a = Key(rules[a], by), key_b = Key(rules[b], by);
     return std::tie(key_a, a) < std::tie(key_b, b);
   });
   for (size_t word = 0; word < others.size(); word += kWordBits) {

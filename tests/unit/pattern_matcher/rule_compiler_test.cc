@@ -3,6 +3,7 @@
 #include "agent/pattern_matcher/rule_compiler.h"
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
 
 #include <chrono>
 
@@ -91,6 +92,38 @@ TEST(RuleCompiler, ADimensionInWhichNoRuleDiffersIsLeftOut) {
   compiled = Compile({one, other});
   ASSERT_NE(compiled, nullptr);
   EXPECT_THAT(compiled->used, ElementsAre(true, false, false, true, true));
+}
+
+// Rules of a source each, and few destinations and ports among them: many clients, few servers.
+std::vector<Rule> RulesOfFewServers(size_t count) {
+  std::vector<Rule> rules(count);
+  for (size_t i = 0; i < count; ++i) {
+    rules[i].name = fmt::format("rule-{}", i + 1);
+    rules[i].action = STEM_RULE_DENY;
+    rules[i].source = *Prefix::Parse(fmt::format("10.{}.{}.0/24", i / 256, i % 256));
+    rules[i].destination = *Prefix::Parse(fmt::format("192.0.2.{}", i % 16));
+    rules[i].protocol = IPPROTO_TCP;
+    rules[i].destination_ports = {static_cast<uint16_t>(1000 + i % 16),
+                                  static_cast<uint16_t>(1000 + i % 16)};
+  }
+  return rules;
+}
+
+TEST(RuleCompiler, RowsAreShortWhicheverAddressTheRulesShare) {
+  std::vector<Rule> rules = RulesOfFewServers(2048);
+  const auto by_servers = Compile(rules);
+  for (Rule& rule : rules) std::swap(rule.source, rule.destination);
+  const auto by_clients = Compile(rules);
+  ASSERT_TRUE(by_servers != nullptr && by_clients != nullptr);
+  EXPECT_EQ(by_servers->chunks.words(), by_clients->chunks.words());
+  // A row for each client, with one word after its head and one aggregate; those of 16 servers and
+  // of 16 ports have the two words of their 128 rules.
+  const size_t rows_of_clients = (2048 + 1) * 3, rows_of_servers = 2 * 17 * 4;
+  EXPECT_LE(by_servers->chunks.words(), rows_of_clients + rows_of_servers + 200);
+  Chance chance(8);
+  ExpectSameVerdicts(rules, 400, chance);
+  for (Rule& rule : rules) std::swap(rule.source, rule.destination);
+  ExpectSameVerdicts(rules, 400, chance);
 }
 
 TEST(RuleCompiler, LookupsDoNotDependOnTheNumberOfRules) {
