@@ -16,6 +16,11 @@
 
 namespace stem {
 
+// As `rule_entries` has it (bpf/rule_abi.h).
+inline uint32_t RuleEntry(uint32_t place, uint32_t slot, stem_rule_action action) {
+  return place << STEM_ENTRY_PLACE | slot << STEM_ENTRY_SLOT | static_cast<uint32_t>(action);
+}
+
 // The rows of all dimensions, one behind the other.
 class RuleChunks {
  public:
