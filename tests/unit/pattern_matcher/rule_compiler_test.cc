@@ -126,6 +126,21 @@ TEST(RuleCompiler, RowsAreShortWhicheverAddressTheRulesShare) {
   ExpectSameVerdicts(rules, 400, chance);
 }
 
+TEST(RuleCompiler, TheLargestSetJudgesAsTheListDoes) {
+  Chance chance(9);
+  ExpectSameVerdicts(RulesOfFewServers(STEM_MAX_RULES), 400, chance);
+}
+
+TEST(RuleEntry, HasRoomForTheHighestPlaceAndSlotAndIsInTheOrderOfTheList) {
+  const uint32_t last_place = STEM_MAX_RULES - 1, last_slot = STEM_RULE_SLOTS - 1;
+  const uint32_t last = RuleEntry(last_place, last_slot, STEM_RULE_OBSERVE);
+  EXPECT_EQ(stem_entry_slot(last), last_slot);
+  EXPECT_EQ(last & STEM_ENTRY_ACTION_MASK, uint32_t{STEM_RULE_OBSERVE});
+  EXPECT_LT(last, STEM_NO_ENTRY);
+  EXPECT_LT(RuleEntry(last_place - 1, last_slot, STEM_RULE_OBSERVE),
+            RuleEntry(last_place, 0, STEM_RULE_ALLOW));
+}
+
 TEST(RuleCompiler, LookupsDoNotDependOnTheNumberOfRules) {
   Chance chance(3);
   for (const size_t size : {10, 1000, 10000}) {
