@@ -184,11 +184,13 @@ absl::StatusOr<std::shared_ptr<const CompiledRules>> CompileRules(std::span<cons
         fmt::format("{} rules with action observe, at most {} can be looked at for one packet",
                     observers, STEM_MAX_OBSERVERS));
   }
-  // Which of the addresses tells rules apart and which they share depends on the site: what is
-  // shared comes first, because then its rows are short.
+  // Which field tells rules apart and which they share depends on the site. What is shared comes
+  // first, because then its rows are short.
   CompiledRules compiled = Compiler(rules, OrderBy::kSource).Compile();
-  CompiledRules other = Compiler(rules, OrderBy::kDestination).Compile();
-  if (other.chunks.words() < compiled.chunks.words()) compiled = std::move(other);
+  for (const OrderBy by : {OrderBy::kDestination, OrderBy::kDestinationPorts}) {
+    CompiledRules other = Compiler(rules, by).Compile();
+    if (other.chunks.words() < compiled.chunks.words()) compiled = std::move(other);
+  }
   if (compiled.KernelBytes() > limits.kernel_bytes) {
     return absl::ResourceExhaustedError(
         fmt::format("the rules need {:.1f} MiB of kernel memory, limits.rule_memory allows {:.1f} "

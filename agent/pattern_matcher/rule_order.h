@@ -12,8 +12,8 @@
 
 namespace stem {
 
-// Which address comes first.
-enum class OrderBy { kSource, kDestination };
+// What comes first.
+enum class OrderBy { kSource, kDestination, kDestinationPorts };
 
 struct RuleOrder {
   std::vector<uint32_t> bit_of;  // by place in the list
