@@ -168,6 +168,18 @@ class Compiler {
   CompiledRules out_;
 };
 
+// Which field tells rules apart and which they share depends on the site. What is shared comes
+// first, because then its rows are short. (Rules of one word are in the order of the list.)
+CompiledRules CompileSmallest(std::span<const Rule> rules) {
+  CompiledRules smallest = Compiler(rules, OrderBy::kSource).Compile();
+  if (rules.size() <= kWordRules) return smallest;
+  for (const OrderBy by : {OrderBy::kDestination, OrderBy::kDestinationPorts}) {
+    CompiledRules other = Compiler(rules, by).Compile();
+    if (other.chunks.words() < smallest.chunks.words()) smallest = std::move(other);
+  }
+  return smallest;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const CompiledRules>> CompileRules(std::span<const Rule> rules,
@@ -184,13 +196,7 @@ absl::StatusOr<std::shared_ptr<const CompiledRules>> CompileRules(std::span<cons
         fmt::format("{} rules with action observe, at most {} can be looked at for one packet",
                     observers, STEM_MAX_OBSERVERS));
   }
-  // Which field tells rules apart and which they share depends on the site. What is shared comes
-  // first, because then its rows are short.
-  CompiledRules compiled = Compiler(rules, OrderBy::kSource).Compile();
-  for (const OrderBy by : {OrderBy::kDestination, OrderBy::kDestinationPorts}) {
-    CompiledRules other = Compiler(rules, by).Compile();
-    if (other.chunks.words() < compiled.chunks.words()) compiled = std::move(other);
-  }
+  CompiledRules compiled = CompileSmallest(rules);
   if (compiled.KernelBytes() > limits.kernel_bytes) {
     return absl::ResourceExhaustedError(
         fmt::format("the rules need {:.1f} MiB of kernel memory, limits.rule_memory allows {:.1f} "
