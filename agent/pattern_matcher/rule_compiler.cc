@@ -65,6 +65,7 @@ class Compiler {
       }
     }
     std::vector<PrefixRules> prefixes;
+    prefixes.reserve(named.size());
     for (auto& [key, rules] : named) {
       prefixes.push_back({Prefix{key.first, key.second}, std::move(rules)});
     }

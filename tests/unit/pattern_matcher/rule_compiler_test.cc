@@ -110,7 +110,7 @@ std::vector<Rule> RulesOfFewServers(size_t count) {
 TEST(RuleCompiler, RowsAreShortWhicheverFieldTheRulesShare) {
   // A row for each client, with one word after its head and one aggregate; those of 16 servers, or
   // of 16 ports, have the two words of their 128 rules; what allows everything has all 32.
-  const size_t of_clients = 2048 * 3, of_servers = 16 * 4, rest = 200;
+  const size_t of_clients = size_t{3} * 2048, of_servers = size_t{4} * 16, rest = 200;
   Chance chance(8);
   std::vector<Rule> rules = RulesOfFewServers(2048);
   auto compiled = Compile(rules);
