@@ -16,14 +16,7 @@
 namespace stem {
 namespace {
 
-// What one size leaves for the probes of all.
-struct MeasuredSize {
-  std::unique_ptr<StemContestant> stem;
-  ProbeCase probe;
-  std::vector<Json> results;  // ours first
-};
-
-absl::StatusOr<MeasuredSize> MeasureSize(const BenchOptions& options, uint32_t count) {
+absl::StatusOr<std::vector<Json>> MeasureSize(const BenchOptions& options, uint32_t count) {
   const Traffic traffic = OneStream(TRAFFIC_RULED, {count * kFlowsOfRule});
   ASSIGN_OR_RETURN(auto bare, Contestant::BareDrop());
   ASSIGN_OR_RETURN(auto nft_rules, Contestant::Nftables(BenchRulesForNft(count)));
@@ -31,41 +24,33 @@ absl::StatusOr<MeasuredSize> MeasureSize(const BenchOptions& options, uint32_t c
   std::vector<Entry> entries = {{"bare drop", bare.get(), traffic},
                                 {fmt::format("{} nft rules", count), nft_rules.get(), traffic},
                                 {fmt::format("nft set of {}", count), nft_set.get(), traffic}};
-  const std::string name = fmt::format("rules_{}", count);
   DataPlaneConfig config = StemContestant::DefaultConfig(fmt::format("rules-{}", count), 1024);
   RETURN_IF_ERROR(PutBenchRules(count, config));
-  ASSIGN_OR_RETURN(auto stem, StemContestant::Open(config));
+  ASSIGN_OR_RETURN(const auto stem, StemContestant::Open(config));
   entries.push_back({fmt::format("STEM, {} rules", count), stem.get(), traffic});
+  std::vector<ProbeCase> cases = {
+      {fmt::format("rules_{}", count), &stem->lab(), stem->pipeline_pin(), traffic, XDP_DROP}};
   RETURN_IF_ERROR(RunRounds(options, entries));
+  RETURN_IF_ERROR(RunProbes(options, cases));
 
-  Json json = Describe(name, {&entries[3], &entries[1], &entries[0], &entries[0]});
+  Json json = Describe(fmt::format("rules_{}", count),
+                       {&entries[3], &entries[1], &entries[0], &entries[0]});
+  json["ns"] = cases.front().ns;  // of the pipeline alone, as the measure is defined
   json["vs_nftables_set"] = Ratio(entries[2].median_ns(), entries[3].median_ns());
-  ProbeCase probe{name, &stem->lab(), stem->pipeline_pin(), traffic, XDP_DROP};
-  return MeasuredSize{std::move(stem),
-                      std::move(probe),
-                      {json, Reference(fmt::format("nftables_rules_{}", count), entries[1]),
-                       Reference(fmt::format("nftables_set_{}", count), entries[2])}};
+  return std::vector<Json>{json, Reference(fmt::format("nftables_rules_{}", count), entries[1]),
+                           Reference(fmt::format("nftables_set_{}", count), entries[2])};
 }
 
 }  // namespace
 
 absl::StatusOr<std::vector<Json>> MeasureRules(const BenchOptions& options) {
-  std::vector<MeasuredSize> sizes;
-  std::vector<ProbeCase> probes;
-  for (const uint32_t count : {10u, 1000u, 10000u}) {
-    ASSIGN_OR_RETURN(MeasuredSize size, MeasureSize(options, count));
-    probes.push_back(size.probe);
-    sizes.push_back(std::move(size));
-  }
-  // All sizes in turns, because the ratio of the largest to the smallest is what is asked for.
-  RETURN_IF_ERROR(RunProbes(options, probes));
   std::vector<Json> results;
-  for (size_t i = 0; i < sizes.size(); ++i) {
-    Json& ours = sizes[i].results.front();
-    ours["ns"] = probes[i].ns;  // of the pipeline alone, as the measure is defined
-    if (i + 1 == sizes.size()) ours["vs_rules_10"] = Ratio(probes[i].ns, probes.front().ns);
-    results.insert(results.end(), sizes[i].results.begin(), sizes[i].results.end());
+  for (const uint32_t count : {10u, 1000u, 10000u}) {
+    ASSIGN_OR_RETURN(const std::vector<Json> measured, MeasureSize(options, count));
+    results.insert(results.end(), measured.begin(), measured.end());
   }
+  Json& most = results[6];
+  if (most.contains("ns")) most["vs_rules_10"] = Ratio(most["ns"], results[0]["ns"]);
   return results;
 }
 
