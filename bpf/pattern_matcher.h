@@ -148,8 +148,7 @@ struct rule_search {
   __u64 words; /* of this aggregate, still to be looked at; at last: observers that match */
   __u32 aggregate;
   __u32 broken; /* the tables do not fit each other */
-  __u32 best;   /* place in the list of the first match so far */
-  __u32 best_bit;
+  __u32 best;   /* entry of the rule that is first in the list so far */
   __u32 bytes;
 };
 
@@ -173,7 +172,8 @@ static __always_inline __u64 in_all_words(const struct rule_rows* rows, __u32 wo
   return all;
 }
 
-static __always_inline void count_rule(__u32 slot, __u32 bytes) {
+static __always_inline void count_rule(__u32 entry, __u32 bytes) {
+  __u32 slot = stem_entry_slot(entry);
   struct stem_count* counter = bpf_map_lookup_elem(&rule_counters, &slot);
   if (!counter || dry_run) return;
   counter->packets++;
@@ -207,7 +207,6 @@ static __always_inline __u32 unknown_zero(void) {
 
 #define SEARCH_ON 0
 #define SEARCH_ENDED 1
-#define NO_RULE 0xffffffff
 
 /* Looks at the next word of this aggregate that no row has empty; there is one. */
 static __always_inline void look_at_word(struct rule_search* search) {
@@ -226,11 +225,8 @@ static __always_inline void look_at_word(struct rule_search* search) {
     search->broken = 1;
     return;
   }
-  const __u32 place = search->entries->of[bit].place;
-  if (place < search->best) {
-    search->best = place;
-    search->best_bit = bit;
-  }
+  const __u32 entry = search->entries->of[bit];
+  if (entry < search->best) search->best = entry;
 }
 
 static long search_step(__u32 step, struct rule_search* search) {
@@ -244,9 +240,9 @@ static long search_step(__u32 step, struct rule_search* search) {
 static long observe_step(__u32 step, struct rule_search* search) {
   (void)step;
   if (!search->words) return SEARCH_ENDED;
-  const struct stem_rule_entry* entry = &search->entries->of[lowest_bit(search->words) & 63];
+  const __u32 entry = search->entries->of[lowest_bit(search->words) & 63];
   search->words &= search->words - 1;
-  if (entry->place < search->best) count_rule(entry->slot, search->bytes);
+  if (entry < search->best) count_rule(entry, search->bytes);
   return SEARCH_ON;
 }
 
@@ -262,10 +258,8 @@ static __noinline __u64 search_rules(const struct packet* packet, __u32 side) {
   const __u64 broken = STEM_RULE_DENY;
   const __u32 zero = 0;
   const __u32 nothing = unknown_zero();
-  struct rule_search search = {.broken = nothing,
-                               .best = NO_RULE - nothing,
-                               .best_bit = nothing,
-                               .bytes = packet->ip_length};
+  struct rule_search search = {
+      .broken = nothing, .best = STEM_NO_ENTRY - nothing, .bytes = packet->ip_length};
   search.entries = bpf_map_lookup_elem(&rule_entries, &zero);
   if (!search.entries || !find_rows(packet, side, &search.rows)) return broken;
 
@@ -286,11 +280,9 @@ static __noinline __u64 search_rules(const struct packet* packet, __u32 side) {
     search.words = in_all_aggregates(&search.rows, 0) & 1 ? in_all_words(&search.rows, 0) : 0;
     if (search.words) bpf_loop(64, observe_step, &search, 0);
   }
-  if (search.best == NO_RULE) return STEM_RULE_END;
-  if (search.best_bit >= STEM_RULE_BITS) return broken;
-  const struct stem_rule_entry* entry = &search.entries->of[search.best_bit];
-  count_rule(entry->slot, search.bytes);
-  return entry->action | (__u64)(entry->slot + 1) << 32;
+  if (search.best == STEM_NO_ENTRY) return STEM_RULE_END;
+  count_rule(search.best, search.bytes);
+  return (search.best & STEM_ENTRY_ACTION_MASK) | (__u64)(stem_entry_slot(search.best) + 1) << 32;
 }
 
 static __always_inline struct rule_match match_rules(const struct packet* packet, __u32 side) {

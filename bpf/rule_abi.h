@@ -95,13 +95,26 @@ struct stem_rule_services {
   __u32 inside[STEM_SERVICES];
 };
 
-struct stem_rule_entry {
-  __u32 place; /* in the list of rules: the lowest that matches decides */
-  enum stem_rule_action action;
-  __u32 slot; /* in `rule_counters` */
-};
+/*
+ * What is known of a rule besides what it matches, in 32 bits: sixteen rules share a cache line.
+ * From the top: its place in the list, so that of two entries the lesser is the rule that decides;
+ * its slot in `rule_counters`; its action.
+ */
+#define STEM_ENTRY_PLACE 18
+#define STEM_ENTRY_SLOT 3
+#define STEM_ENTRY_SLOT_MASK 0x7fff
+#define STEM_ENTRY_ACTION_MASK 7
+#define STEM_NO_ENTRY 0xffffffffu /* greater than any; no action is 7 */
+STEM_STATIC_ASSERT(STEM_MAX_RULES <= 1 << (32 - STEM_ENTRY_PLACE), "a place has 14 bits");
+STEM_STATIC_ASSERT(STEM_RULE_SLOTS - 1 <= STEM_ENTRY_SLOT_MASK, "a slot has 15 bits");
+STEM_STATIC_ASSERT(STEM_RULE_OBSERVE < STEM_ENTRY_ACTION_MASK, "an action has 3 bits");
+
+static inline __attribute__((always_inline)) __u32 stem_entry_slot(__u32 entry) {
+  return entry >> STEM_ENTRY_SLOT & STEM_ENTRY_SLOT_MASK;
+}
+
 struct stem_rule_entries {
-  struct stem_rule_entry of[STEM_RULE_BITS];
+  __u32 of[STEM_RULE_BITS];
 };
 
 #ifdef __cplusplus

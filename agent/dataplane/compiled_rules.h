@@ -16,6 +16,11 @@
 
 namespace stem {
 
+// As `rule_entries` has it (bpf/rule_abi.h).
+inline uint32_t RuleEntry(uint32_t place, uint32_t slot, stem_rule_action action) {
+  return place << STEM_ENTRY_PLACE | slot << STEM_ENTRY_SLOT | static_cast<uint32_t>(action);
+}
+
 // The rows of all dimensions, one behind the other.
 class RuleChunks {
  public:
@@ -28,13 +33,18 @@ class RuleChunks {
     std::copy(row.begin(), row.end(), chunks_.back().word + next_);
     const size_t place = (chunks_.size() - 1) * STEM_CHUNK_STARTS + next_;
     next_ += row.size();
+    words_ += row.size();
     return static_cast<uint32_t>(place);
   }
   const std::vector<stem_rule_chunk>& all() const { return chunks_; }
 
+  // That the rows take, of 8 bytes.
+  size_t words() const { return words_; }
+
  private:
   std::vector<stem_rule_chunk> chunks_;
   size_t next_ = 0;  // free word of the last chunk
+  size_t words_ = 0;
 };
 
 struct RuleAddresses {

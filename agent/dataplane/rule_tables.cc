@@ -102,7 +102,7 @@ absl::Status FillEntries(const CompiledRules& rules, const stem_pipeline& pipeli
   const auto entries = std::make_unique<stem_rule_entries>();
   for (uint32_t i = 0; i < rules.rules.size(); ++i) {
     ASSIGN_OR_RETURN(const uint32_t slot, slots.For(rules.rules[i].name));
-    entries->of[rules.rules[i].bit] = {i, rules.rules[i].action, slot};
+    entries->of[rules.rules[i].bit] = RuleEntry(i, slot, rules.rules[i].action);
   }
   return Write(pipeline.maps.rule_entries, 0, entries.get());
 }

@@ -28,8 +28,8 @@ double MiB(size_t bytes) { return static_cast<double>(bytes) / (1 << 20); }
 
 class Compiler {
  public:
-  explicit Compiler(std::span<const Rule> rules) : rules_(rules) {
-    const RuleOrder order = OrderRules(rules);
+  Compiler(std::span<const Rule> rules, OrderBy by) : rules_(rules) {
+    const RuleOrder order = OrderRules(rules, by);
     out_.words = WordsFor(order.bits);
     out_.aggregates = WordsFor(out_.words);
     out_.observers = order.observers;
@@ -65,6 +65,7 @@ class Compiler {
       }
     }
     std::vector<PrefixRules> prefixes;
+    prefixes.reserve(named.size());
     for (auto& [key, rules] : named) {
       prefixes.push_back({Prefix{key.first, key.second}, std::move(rules)});
     }
@@ -168,6 +169,18 @@ class Compiler {
   CompiledRules out_;
 };
 
+// Which field tells rules apart and which they share depends on the site. What is shared comes
+// first, because then its rows are short. (Rules of one word are in the order of the list.)
+CompiledRules CompileSmallest(std::span<const Rule> rules) {
+  CompiledRules smallest = Compiler(rules, OrderBy::kSource).Compile();
+  if (rules.size() <= kWordRules) return smallest;
+  for (const OrderBy by : {OrderBy::kDestination, OrderBy::kDestinationPorts}) {
+    CompiledRules other = Compiler(rules, by).Compile();
+    if (other.chunks.words() < smallest.chunks.words()) smallest = std::move(other);
+  }
+  return smallest;
+}
+
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const CompiledRules>> CompileRules(std::span<const Rule> rules,
@@ -184,7 +197,7 @@ absl::StatusOr<std::shared_ptr<const CompiledRules>> CompileRules(std::span<cons
         fmt::format("{} rules with action observe, at most {} can be looked at for one packet",
                     observers, STEM_MAX_OBSERVERS));
   }
-  CompiledRules compiled = Compiler(rules).Compile();
+  CompiledRules compiled = CompileSmallest(rules);
   if (compiled.KernelBytes() > limits.kernel_bytes) {
     return absl::ResourceExhaustedError(
         fmt::format("the rules need {:.1f} MiB of kernel memory, limits.rule_memory allows {:.1f} "

@@ -16,22 +16,31 @@ auto PrefixKey(const std::optional<Prefix>& prefix) {
                     prefix ? prefix->bits : 0);
 }
 
-auto Key(const Rule& rule) {
-  return std::tuple(PrefixKey(rule.source), PrefixKey(rule.destination), rule.protocol.value_or(0),
-                    rule.destination_ports.first, rule.from);
+auto Destination(const Rule& rule) { return PrefixKey(rule.destination); }
+
+auto Ports(const Rule& rule) {
+  return std::tuple(rule.protocol.value_or(0), rule.destination_ports.first,
+                    rule.destination_ports.last);
+}
+
+auto AllBySource(const Rule& rule) {
+  return std::tuple(PrefixKey(rule.source), Destination(rule), Ports(rule), rule.from);
 }
 
 }  // namespace
 
-RuleOrder OrderRules(std::span<const Rule> rules) {
+RuleOrder OrderRules(std::span<const Rule> rules, OrderBy by) {
   std::vector<uint32_t> observers, others;
   for (uint32_t i = 0; i < rules.size(); ++i) {
     (rules[i].action == STEM_RULE_OBSERVE ? observers : others).push_back(i);
   }
-  std::sort(others.begin(), others.end(), [&](uint32_t a, uint32_t b) {
-    const auto key_a = Key(rules[a]), key_b = Key(rules[b]);
-    return std::tie(key_a, a) < std::tie(key_b, b);
-  });
+  const auto sort_by = [&](auto key) {
+    std::stable_sort(others.begin(), others.end(),
+                     [&](uint32_t a, uint32_t b) { return key(rules[a]) < key(rules[b]); });
+  };
+  sort_by(AllBySource);
+  if (by == OrderBy::kDestination) sort_by(Destination);
+  if (by == OrderBy::kDestinationPorts) sort_by(Ports);
   for (size_t word = 0; word < others.size(); word += kWordBits) {
     const size_t end = std::min(word + kWordBits, others.size());
     std::sort(others.begin() + static_cast<ptrdiff_t>(word),

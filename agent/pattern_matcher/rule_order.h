@@ -12,6 +12,9 @@
 
 namespace stem {
 
+// What comes first.
+enum class OrderBy { kSource, kDestination, kDestinationPorts };
+
 struct RuleOrder {
   std::vector<uint32_t> bit_of;  // by place in the list
   size_t bits = 0;               // one more than the highest
@@ -19,6 +22,6 @@ struct RuleOrder {
 };
 
 // Within each word of 64 bits the rules are in the order of the list.
-RuleOrder OrderRules(std::span<const Rule> rules);
+RuleOrder OrderRules(std::span<const Rule> rules, OrderBy by);
 
 }  // namespace stem

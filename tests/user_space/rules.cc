@@ -44,7 +44,7 @@ UserSpaceRules::UserSpaceRules(const CompiledRules& rules) {
   nodes.SetMaxEntries(std::max(node, 1u));
   Make("rule_services").Lend(0, rules.services.get());
   for (uint32_t i = 0; i < rules.rules.size(); ++i) {
-    entries_->of[rules.rules[i].bit] = {i, rules.rules[i].action, i};
+    entries_->of[rules.rules[i].bit] = RuleEntry(i, i, rules.rules[i].action);
   }
   Make("rule_entries").Lend(0, entries_.get());
 }

@@ -3,8 +3,9 @@
 #include "agent/pattern_matcher/rule_compiler.h"
 
 #include <gmock/gmock.h>
+#include <netinet/in.h>
 
-#include <chrono>
+#include <ctime>
 
 #include "fmt/format.h"
 #include "tests/rules/compiled_matcher.h"
@@ -93,6 +94,62 @@ TEST(RuleCompiler, ADimensionInWhichNoRuleDiffersIsLeftOut) {
   EXPECT_THAT(compiled->used, ElementsAre(true, false, false, true, true));
 }
 
+// Rules of a source each, and 16 destinations among them: many clients, few servers.
+std::vector<Rule> RulesOfFewServers(size_t count) {
+  std::vector<Rule> rules(count);
+  for (size_t i = 0; i < count; ++i) {
+    rules[i].name = fmt::format("rule-{}", i + 1);
+    rules[i].action = STEM_RULE_DENY;
+    rules[i].source = *Prefix::Parse(fmt::format("10.{}.{}.0/24", i / 256, i % 256));
+    rules[i].destination = *Prefix::Parse(fmt::format("192.0.2.{}", i % 16));
+    rules[i].protocol = IPPROTO_TCP;
+  }
+  return rules;
+}
+
+TEST(RuleCompiler, RowsAreShortWhicheverFieldTheRulesShare) {
+  // A row for each client, with one word after its head and one aggregate; those of 16 servers, or
+  // of 16 ports, have the two words of their 128 rules; what allows everything has all 32.
+  const size_t of_clients = size_t{3} * 2048, of_servers = size_t{4} * 16, rest = 200;
+  Chance chance(8);
+  std::vector<Rule> rules = RulesOfFewServers(2048);
+  auto compiled = Compile(rules);
+  ASSERT_NE(compiled, nullptr);
+  EXPECT_LE(compiled->chunks.words(), of_clients + of_servers + rest) << "destinations shared";
+  ExpectSameVerdicts(rules, 100, chance);
+
+  for (Rule& rule : rules) std::swap(rule.source, rule.destination);
+  compiled = Compile(rules);
+  ASSERT_NE(compiled, nullptr);
+  EXPECT_LE(compiled->chunks.words(), of_clients + of_servers + rest) << "sources shared";
+  ExpectSameVerdicts(rules, 100, chance);
+
+  for (size_t i = 0; i < rules.size(); ++i) {
+    const auto port = static_cast<uint16_t>(1000 + i % 16);
+    rules[i].source = rules[i].destination;
+    rules[i].destination_ports = {port, port};
+  }
+  compiled = Compile(rules);
+  ASSERT_NE(compiled, nullptr);
+  EXPECT_LE(compiled->chunks.words(), 2 * of_clients + of_servers + rest) << "ports shared";
+  ExpectSameVerdicts(rules, 100, chance);
+}
+
+TEST(RuleCompiler, TheLargestSetJudgesAsTheListDoes) {
+  Chance chance(9);
+  ExpectSameVerdicts(RulesOfFewServers(STEM_MAX_RULES), 50, chance);
+}
+
+TEST(RuleEntry, HasRoomForTheHighestPlaceAndSlotAndIsInTheOrderOfTheList) {
+  const uint32_t last_place = STEM_MAX_RULES - 1, last_slot = STEM_RULE_SLOTS - 1;
+  const uint32_t last = RuleEntry(last_place, last_slot, STEM_RULE_OBSERVE);
+  EXPECT_EQ(stem_entry_slot(last), last_slot);
+  EXPECT_EQ(last & STEM_ENTRY_ACTION_MASK, uint32_t{STEM_RULE_OBSERVE});
+  EXPECT_LT(last, STEM_NO_ENTRY);
+  EXPECT_LT(RuleEntry(last_place - 1, last_slot, STEM_RULE_OBSERVE),
+            RuleEntry(last_place, 0, STEM_RULE_ALLOW));
+}
+
 TEST(RuleCompiler, LookupsDoNotDependOnTheNumberOfRules) {
   Chance chance(3);
   for (const size_t size : {10, 1000, 10000}) {
@@ -113,13 +170,13 @@ TEST(RuleCompiler, LookupsDoNotDependOnTheNumberOfRules) {
 
 TEST(RuleCompiler, TenThousandRulesFitTheStatedTimeAndMemory) {
   const std::vector<Rule> rules = ClassBenchLikeRules(10000, 5);
-  const auto started = std::chrono::steady_clock::now();
+  const std::clock_t started = std::clock();  // of this process: a busy machine changes nothing
   const auto compiled = Compile(rules);
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - started;
+  const double seconds = static_cast<double>(std::clock() - started) / CLOCKS_PER_SEC;
   ASSERT_NE(compiled, nullptr);
-  EXPECT_LT(took.count(), 5.0) << "also under sanitizers";
+  EXPECT_LT(seconds, 5.0) << "also under sanitizers";
   EXPECT_LT(compiled->KernelBytes(), size_t{64} << 20);
-  RecordProperty("milliseconds", static_cast<int>(took.count() * 1000));
+  RecordProperty("milliseconds", static_cast<int>(seconds * 1000));
   RecordProperty("kernel_bytes", static_cast<int>(compiled->KernelBytes()));
 }
 
