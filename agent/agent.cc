@@ -9,7 +9,6 @@
 #include <csignal>
 
 #include "agent/dataplane/errno_status.h"
-#include "agent/dataplane/source_penalty.h"
 #include "agent/instance_lock.h"
 #include "common/clock.h"
 #include "common/status_macros.h"
@@ -166,13 +165,6 @@ absl::Status Agent::StartJudgement() {
                                  [this] { return ReloadRules(); }, *data_plane_view_});
   CallMonitorPorts ports{*path_,  *pinholes_, *calls_, *security_manager_, MonotonicNanoseconds,
                          &*view_, &rules_};
-  if (config_.data_plane.invite_guard.answered > 0) {
-    ports.in_penalty = [this](const IpAddress& source, uint64_t now_ns) {
-      // In observe the kernel begins penalty times, too, and nobody is to feel them.
-      return in_force_->modules()[STEM_MODULE_invite_guard] == STEM_MODULE_ON &&
-             IsInPenalty(plane_->sip_sources_fd(), source, now_ns);
-    };
-  }
   monitor_ = std::make_unique<CallMonitor>(config_.calls, std::move(ports));
   RETURN_IF_ERROR(monitor_->Adopt());
   if (plane_->adopted()) {

@@ -28,12 +28,14 @@ absl::StatusOr<v1::ListThresholdsResponse> DataPlaneView::Thresholds() {
   v1::ListThresholdsResponse out;
   GuardLoaderState guards = parts_.instructions.guards();
   GuardLimits configured = parts_.instructions.configured();
+  const ModuleModes modes = parts_.in_force.modules();
   const int64_t now_unix_ms = Moment::Now().unix_ms;
   for (const GuardThreshold& threshold : GuardThresholds()) {
     v1::ThresholdInForce* shown = out.add_thresholds();
     const GuardLimit& in_force = threshold.of(guards.in_force);
     const GuardLimit* wanted = &threshold.of(configured);
     shown->set_name(threshold.name);
+    shown->set_mode(ModeText(modes[threshold.module]));
     *shown->mutable_limit() = ToMessage(in_force);
     *shown->mutable_configured() = ToMessage(*wanted);
     if (const Instruction* instruction = parts_.instructions.ThresholdOf(threshold)) {

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "agent/dataplane/handover.h"
 #include "agent/dataplane/ip_packet.h"
 #include "common/clock.h"
 #include "common/status_macros.h"
@@ -54,9 +55,10 @@ void PacketPath::Receive(const Queue& queue, const std::function<void(Datagram)>
 std::optional<Datagram> PacketPath::Decode(std::span<const uint8_t> frame, stem_side from,
                                            uint64_t now_ns) {
   std::span<const uint8_t> packet = IpPacketIn(frame);
+  const stem_reason reason = HandedOverFor(frame);
   std::optional<FragmentReassembly::Reassembled> whole;
   if (ReadFragment(packet)) {
-    whole = reassembly_.Take(packet, from, now_ns);
+    whole = reassembly_.Take(packet, from, now_ns, reason);
     if (!whole) return std::nullopt;
     packet = {reinterpret_cast<const uint8_t*>(whole->packet.data()), whole->packet.size()};
   }
@@ -67,6 +69,7 @@ std::optional<Datagram> PacketPath::Decode(std::span<const uint8_t> frame, stem_
   }
   datagram->from = from;
   datagram->received_ns = now_ns;
+  datagram->reason = whole ? whole->reason : reason;
   if (!whole) return *std::move(datagram);
   datagram->fragment_id = whole->id;
   datagram->fragment_size = whole->fragment_size;

@@ -85,6 +85,7 @@ struct {
 
 struct event_budget {
   __u64 window_ns; /* start of the running second */
+  __u64 tick;      /* of the kernel, when the clock was last asked */
   __u32 sent;
   __u32 suppressed;
 };

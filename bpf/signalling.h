@@ -5,7 +5,10 @@
 #ifndef STEM_SIGNALLING_H
 #define STEM_SIGNALLING_H
 
+#include <linux/if_ether.h>
+
 #include "bpf/account.h"
+#include "bpf/handover.h"
 
 static __always_inline int is_sip_port(__u16 port) {
   for (int i = 0; i < STEM_MAX_SIP_PORTS; i++) {
@@ -30,6 +33,14 @@ static __always_inline int listens(const struct xdp_md* ctx, const struct packet
   return ctx->rx_queue_index < STEM_MAX_QUEUES && bpf_map_lookup_elem(&xsks, &socket);
 }
 
+static __always_inline void tell_agent(struct xdp_md* ctx, enum stem_reason reason) {
+  struct ethhdr* frame = (void*)(long)ctx->data;
+  if ((void*)(frame + 1) > (void*)(long)ctx->data_end) return; /* parse() saw to that */
+  struct stem_handover* handover = (void*)frame->h_source;
+  handover->mark = STEM_HANDOVER_MARK;
+  handover->reason = reason;
+}
+
 /* `reason` says as what the agent gets it. */
 static __always_inline int to_agent(struct xdp_md* ctx, struct packet* packet,
                                     enum stem_reason reason) {
@@ -38,6 +49,7 @@ static __always_inline int to_agent(struct xdp_md* ctx, struct packet* packet,
     return drop(packet, STEM_REASON_agent_down, 0);
   }
   account(packet, reason);
+  tell_agent(ctx, reason);
   return bpf_redirect_map(&xsks, socket_of(ctx, packet), XDP_DROP);
 }
 

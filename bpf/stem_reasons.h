@@ -44,7 +44,8 @@ enum stem_module_mode {
   X(media_relayed, 0, relay, "media through a pinhole, relayed in XDP")                            \
   X(media_to_stack, 0, relay, "media through a pinhole, routed by the kernel stack")               \
   X(truncated, 1, core, "headers cut short")                                                       \
-  X(bad_header, 1, core, "IP or UDP header with impossible lengths or version")                    \
+  X(bad_header, 1, core,                                                                           \
+    "IP or UDP header with impossible lengths or version; IPv6 with an IPv4 (v4-mapped) address")  \
   X(not_ip, 1, core, "neither IP nor ARP")                                                         \
   X(too_many_vlans, 1, core, "more than two VLAN tags")                                            \
   X(ext_header_cap, 1, core, "more IPv6 extension headers than the parser follows")                \

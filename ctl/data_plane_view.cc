@@ -18,11 +18,6 @@
 namespace stem::ctl {
 namespace {
 
-Paint PaintOfMode(const std::string& mode) {
-  if (mode == "on") return Paint::kGreen;
-  return mode == "observe" ? Paint::kYellow : Paint::kRed;
-}
-
 Paint PaintOfVerdict(const std::string& verdict) {
   return verdict == "dropped" ? Paint::kRed : Paint::kGreen;
 }
@@ -68,6 +63,11 @@ std::string Summary(const v1::SimulateResponse& simulations, const Screen& scree
 }
 
 }  // namespace
+
+Paint PaintOfMode(const std::string& mode) {
+  if (mode == "on") return Paint::kGreen;
+  return mode == "observe" ? Paint::kYellow : Paint::kRed;
+}
 
 std::string RenderModules(const v1::ListModulesResponse& modules, const Viewpoint& view) {
   const Screen& screen = view.screen;

@@ -9,6 +9,9 @@
 
 namespace stem::ctl {
 
+// How the mode of a module is shown: "on", "observe", "off".
+Paint PaintOfMode(const std::string& mode);
+
 // With a line below that says what another start would change, where it would.
 std::string RenderModules(const v1::ListModulesResponse& modules, const Viewpoint& view);
 

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "ctl/data_plane_view.h"
 #include "ctl/quantities.h"
 #include "ctl/table.h"
 #include "fmt/format.h"
@@ -111,6 +112,7 @@ std::string RenderInstructions(const v1::ListInstructionsResponse& instructions,
 std::string RenderThresholds(const v1::ListThresholdsResponse& thresholds, const Viewpoint& view) {
   const Screen& screen = view.screen;
   Table table({{"THRESHOLD"},
+               {"GUARD"},
                {"IN FORCE"},
                {"SET BY"},
                {"STILL FOR", Align::kRight},
@@ -121,6 +123,7 @@ std::string RenderThresholds(const v1::ListThresholdsResponse& thresholds, const
     loading = loading || threshold.loading();
     const bool instructed = threshold.instruction() != 0;
     table.AddRow({{screen.Safe(threshold.name())},
+                  {screen.Safe(threshold.mode()), PaintOfMode(threshold.mode())},
                   {LimitText(threshold.limit()), threshold.loading() ? Paint::kYellow
                                                  : instructed        ? Paint::kCyan
                                                                      : Paint::kPlain},

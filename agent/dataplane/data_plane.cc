@@ -90,7 +90,6 @@ absl::StatusOr<DataPlane> DataPlane::Open(const DataPlaneConfig& config) {
   ASSIGN_OR_RETURN(plane.blocks_, OpenPinnedMap(directory, "blocks"));
   ASSIGN_OR_RETURN(plane.block_count_, OpenPinnedMap(directory, "block_count"));
   ASSIGN_OR_RETURN(plane.permits_, OpenPinnedMap(directory, "permits"));
-  ASSIGN_OR_RETURN(plane.sip_sources_, OpenPinnedMap(directory, "sip_sources"));
   ASSIGN_OR_RETURN(plane.xsks_, OpenPinnedMap(directory, "xsks"));
   ASSIGN_OR_RETURN(plane.events_, OpenPinnedMap(directory, "events"));
   ASSIGN_OR_RETURN(plane.rule_counters_, OpenPinnedMap(directory, "rule_counters"));

@@ -50,7 +50,6 @@ class DataPlane {
   int blocks_fd() const { return blocks_.get(); }
   int block_count_fd() const { return block_count_.get(); }
   int permits_fd() const { return permits_.get(); }
-  int sip_sources_fd() const { return sip_sources_.get(); }
   int observed_fd() const { return observed_.get(); }
   int xsks_fd() const { return xsks_.get(); }
   int events_fd() const { return events_.get(); }
@@ -64,7 +63,7 @@ class DataPlane {
   DataPlane() = default;
 
   UniqueFd pinholes_, calls_, counters_, observed_, xsks_, events_, rule_counters_, rule_slots_;
-  UniqueFd blocks_, block_count_, permits_, sip_sources_;
+  UniqueFd blocks_, block_count_, permits_;
   std::unique_ptr<PinholeFilter> filter_;
   std::unique_ptr<MediaLimitTable> limits_;
   PipelinePtr live_;                      // in slot 0

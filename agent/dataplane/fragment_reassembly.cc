@@ -30,7 +30,7 @@ FragmentReassembly::FragmentReassembly(ReassemblyLimits limits)
       bytes_("fragment bytes", limits.bytes) {}
 
 std::optional<FragmentReassembly::Reassembled> FragmentReassembly::Take(
-    std::span<const uint8_t> ip_packet, stem_side from, uint64_t now_ns) {
+    std::span<const uint8_t> ip_packet, stem_side from, uint64_t now_ns, stem_reason reason) {
   Expire(now_ns);
   const std::optional<IpFragment> fragment = ReadFragment(ip_packet);
   const bool whole_units = fragment && (!fragment->more || fragment->data.size() % 8 == 0);
@@ -43,11 +43,13 @@ std::optional<FragmentReassembly::Reassembled> FragmentReassembly::Take(
     // Atomic: whole by itself, whatever else has its identification (RFC 6946, 4).
     std::optional<std::string> packet = WholePacket(*fragment, TextOf(fragment->data));
     if (!packet) return std::nullopt;
-    return Reassembled{*std::move(packet), fragment->id, static_cast<uint16_t>(fragment->length)};
+    return Reassembled{*std::move(packet), fragment->id, static_cast<uint16_t>(fragment->length),
+                       reason};
   }
   Waiting* waiting = FindOrMake(key, now_ns);
   if (waiting == nullptr || waiting->given_up) return std::nullopt;
   if (!Keep(*waiting, *fragment, ip_packet)) return std::nullopt;
+  if (fragment->offset == 0) waiting->reason = reason;
   if (!waiting->total || waiting->received != *waiting->total) return std::nullopt;
   return Complete(key, *waiting);
 }
@@ -140,7 +142,7 @@ std::optional<FragmentReassembly::Reassembled> FragmentReassembly::Complete(cons
   const std::optional<IpFragment> first = ReadFragment(BytesOf(waiting.first));
   std::optional<std::string> packet;
   if (first) packet = WholePacket(*first, data);
-  Reassembled out{packet.value_or(""), key.id, waiting.largest};
+  Reassembled out{packet.value_or(""), key.id, waiting.largest, waiting.reason};
   Erase(key);
   if (!packet) {
     ++counters_.too_large;

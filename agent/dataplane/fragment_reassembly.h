@@ -44,16 +44,17 @@ class FragmentReassembly {
   explicit FragmentReassembly(ReassemblyLimits limits);
 
   struct Reassembled {
-    std::string packet;          // the whole IP packet
-    uint32_t id = 0;             // that its fragments had
-    uint16_t fragment_size = 0;  // of the largest, as IP packet
+    std::string packet;                             // the whole IP packet
+    uint32_t id = 0;                                // that its fragments had
+    uint16_t fragment_size = 0;                     // of the largest, as IP packet
+    stem_reason reason = STEM_REASON_sip_to_agent;  // why the kernel handed over the first of them
   };
-  // Takes the fragment in `ip_packet`, which came in on `from`; the whole packet when it was the
-  // last that was missing. A datagram whose fragments overlap is given up as a whole, with those
-  // still to come (RFC 5722; for IPv4, too, where nobody can tell which of two is meant); exact
-  // duplicates are ignored.
+  // Takes the fragment in `ip_packet`, which came in on `from` and for `reason`; the whole packet
+  // when it was the last that was missing. A datagram whose fragments overlap is given up as a
+  // whole, with those still to come (RFC 5722; for IPv4, too, where nobody can tell which of two is
+  // meant); exact duplicates are ignored.
   std::optional<Reassembled> Take(std::span<const uint8_t> ip_packet, stem_side from,
-                                  uint64_t now_ns);
+                                  uint64_t now_ns, stem_reason reason = STEM_REASON_sip_to_agent);
 
   // Forgets what has waited too long. Take() does it, too.
   void Expire(uint64_t now_ns);
@@ -84,6 +85,7 @@ class FragmentReassembly {
     size_t received = 0;
     uint64_t cost = 0;
     uint16_t largest = 0;
+    stem_reason reason = STEM_REASON_sip_to_agent;  // of the first
     bool given_up = false;
     uint64_t expires_ns = 0;
     std::list<Key>::iterator place;

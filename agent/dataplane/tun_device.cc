@@ -81,7 +81,7 @@ absl::StatusOr<TunDevice> TunDevice::Open(const std::string& name) {
   }
   ifreq request{};
   name.copy(request.ifr_name, IFNAMSIZ - 1);
-  request.ifr_flags = IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL;
+  request.ifr_flags = static_cast<int16_t>(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL);
   if (ioctl(fd.get(), TUNSETIFF, &request) != 0) {
     return ErrnoStatus(errno == EBUSY ? EEXIST : errno, fmt::format("making TUN device {}", name));
   }

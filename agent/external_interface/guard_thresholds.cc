@@ -8,24 +8,28 @@
 namespace stem {
 namespace {
 
+constexpr stem_module kSyn = STEM_MODULE_syn_guard;
+constexpr stem_module kInvite = STEM_MODULE_invite_guard;
 constexpr bool kPenalty = true;
 constexpr bool kNoPenalty = false;
 
 constexpr GuardThreshold kThresholds[] = {
-    {"syn_guard.source", [](GuardLimits& l) -> GuardLimit& { return l.syn.source; }, kPenalty},
-    {"syn_guard.new_sources", [](GuardLimits& l) -> GuardLimit& { return l.syn.new_sources; },
-     kNoPenalty},
-    {"syn_guard.destination", [](GuardLimits& l) -> GuardLimit& { return l.syn.destination; },
-     kNoPenalty},
-    {"invite_guard.invite", [](GuardLimits& l) -> GuardLimit& { return l.invite.invite; },
+    {"syn_guard.source", kSyn, [](GuardLimits& l) -> GuardLimit& { return l.syn.source; },
      kPenalty},
-    {"invite_guard.register", [](GuardLimits& l) -> GuardLimit& { return l.invite.registers; },
-     kPenalty},
-    {"invite_guard.other", [](GuardLimits& l) -> GuardLimit& { return l.invite.other; }, kPenalty},
-    {"invite_guard.response", [](GuardLimits& l) -> GuardLimit& { return l.invite.response; },
-     kPenalty},
-    {"invite_guard.new_sources", [](GuardLimits& l) -> GuardLimit& { return l.invite.new_sources; },
+    {"syn_guard.new_sources", kSyn, [](GuardLimits& l) -> GuardLimit& { return l.syn.new_sources; },
      kNoPenalty},
+    {"syn_guard.destination", kSyn, [](GuardLimits& l) -> GuardLimit& { return l.syn.destination; },
+     kNoPenalty},
+    {"invite_guard.invite", kInvite, [](GuardLimits& l) -> GuardLimit& { return l.invite.invite; },
+     kPenalty},
+    {"invite_guard.register", kInvite,
+     [](GuardLimits& l) -> GuardLimit& { return l.invite.registers; }, kPenalty},
+    {"invite_guard.other", kInvite, [](GuardLimits& l) -> GuardLimit& { return l.invite.other; },
+     kPenalty},
+    {"invite_guard.response", kInvite,
+     [](GuardLimits& l) -> GuardLimit& { return l.invite.response; }, kPenalty},
+    {"invite_guard.new_sources", kInvite,
+     [](GuardLimits& l) -> GuardLimit& { return l.invite.new_sources; }, kNoPenalty},
 };
 
 }  // namespace

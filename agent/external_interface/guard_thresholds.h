@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "agent/dataplane/data_plane_config.h"
+#include "bpf/stem_reasons.h"
 
 namespace stem {
 
@@ -18,7 +19,8 @@ struct GuardLimits {
 };
 
 struct GuardThreshold {
-  const char* name;  // "syn_guard.source": its place in the configuration file
+  const char* name;    // "syn_guard.source": its place in the configuration file
+  stem_module module;  // that keeps to it
   GuardLimit& (*of)(GuardLimits&);
   bool has_penalty;  // it limits single sources, which can be silenced for a time
 };

@@ -99,9 +99,7 @@ void CallMonitor::Core::HandleRefused(Passage& passage, Screened& screened) {
 
 void CallMonitor::Core::HandleRequest(Passage& passage, const SipMessage& message,
                                       Datagram& datagram) {
-  if (ports_.in_penalty && ports_.in_penalty(datagram.source.address, passage.now_ns)) {
-    return RefuseInPenalty(passage, message);
-  }
+  if (datagram.reason == STEM_REASON_sip_rate_to_agent) return RefuseInPenalty(passage, message);
   if (message.method() == "ACK") return HandleAck(passage, message);
   passage.fingerprint = absl::HashOf(datagram.payload, datagram.destination);
   const std::string key = TransactionKey(message, message.method(), passage.datagram.from);

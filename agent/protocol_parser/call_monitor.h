@@ -32,9 +32,6 @@ struct CallMonitorPorts {
   std::function<uint64_t()> now_ns;     // CLOCK_MONOTONIC
   VerdictObserver* observer = nullptr;  // may be null
   const MediaRules* rules = nullptr;    // may be null: nothing denied, nothing inspected
-  // Whether the kernel's INVITE guard is refusing what this source sends. Requests of such a source
-  // are answered 503 and leave nothing behind. May be empty: none is.
-  std::function<bool(const IpAddress& source, uint64_t now_ns)> in_penalty = {};
 };
 
 // Not thread-safe: everything happens on the signalling thread, decisions' callbacks included.

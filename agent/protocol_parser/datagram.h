@@ -24,6 +24,9 @@ struct Datagram {
   // Of one that came in fragments: their identification, and the length of the largest; else 0.
   uint32_t fragment_id = 0;
   uint16_t fragment_size = 0;
+  // Why the kernel handed it over; of fragments, the first one. sip_rate_to_agent: the INVITE guard
+  // is refusing its source, and a request is to be answered 503.
+  stem_reason reason = STEM_REASON_sip_to_agent;
 };
 
 // Where the protocol parser's verdicts go.

@@ -11,7 +11,6 @@
 namespace stem::ctl {
 namespace {
 
-constexpr size_t kEthernet = 14;
 constexpr size_t kIpv4 = 20;
 constexpr size_t kIpv6 = 40;
 constexpr size_t kLargest = 3000;  // XDP takes frames of one page, headroom deducted

@@ -2,8 +2,11 @@
 // The data plane's life: adopted by the next agent, refused when it does not fit, removed whole.
 #include <gmock/gmock.h>
 #include <linux/bpf.h>
+#include <sched.h>
 
+#include <chrono>
 #include <filesystem>
+#include <thread>
 
 #include "agent/dataplane/drop_events.h"
 #include "agent/dataplane/kernel_call_store.h"
@@ -15,6 +18,25 @@ namespace {
 using ::testing::HasSubstr;
 
 class DataPlaneTest : public KernelBench {};
+
+// The calling thread stays where it is: what is counted on each CPU is counted on one.
+class OneCpu {
+ public:
+  OneCpu() {
+    CPU_ZERO(&before_);
+    EXPECT_EQ(sched_getaffinity(0, sizeof(before_), &before_), 0);
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    EXPECT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+  }
+  ~OneCpu() { sched_setaffinity(0, sizeof(before_), &before_); }
+  OneCpu(const OneCpu&) = delete;
+  OneCpu& operator=(const OneCpu&) = delete;
+
+ private:
+  cpu_set_t before_;
+};
 
 TEST_F(DataPlaneTest, ASecondOpenAdoptsPinholesCallsAndCounters) {
   EXPECT_FALSE(plane().adopted());
@@ -110,6 +132,30 @@ TEST_F(DataPlaneTest, EventsAreLimitedPerSecondAndSayWhatTheyHeldBack) {
   }
   EXPECT_GT(suppressed, 0u);
   EXPECT_LT(seen.size(), 50u) << "a flood of drops is no flood of events";
+}
+
+TEST_F(DataPlaneTest, ALoneDropAfterAFloodIsReportedWithAllThatWereNot) {
+  DataPlaneConfig config = DefaultConfig();
+  config.events_per_second = 3;
+  Load(config);
+  const OneCpu stays;
+  std::vector<stem_event> seen;
+  auto events =
+      DropEvents::Open(plane().events_fd(), [&](const stem_event& e) { seen.push_back(e); });
+  ASSERT_TRUE(events.ok()) << events.status();
+  const Bytes frame = (Ethernet() / Ipv4("192.0.2.66", "198.51.100.20") / Udp(1, 2) / "x").Build();
+  constexpr int kFlood = 10;
+  for (int i = 0; i < kFlood; ++i) Run(frame);
+  ASSERT_TRUE((*events)->Drain().ok());
+  const size_t reported = seen.size();
+  EXPECT_LT(reported, 10u);
+  std::this_thread::sleep_for(std::chrono::milliseconds(1100));  // the flood's second is over
+  Run(frame);
+  ASSERT_TRUE((*events)->Drain().ok());
+  EXPECT_EQ(seen.size(), reported + 1);
+  uint32_t known = 0;
+  for (const stem_event& event : seen) known += 1 + event.suppressed;
+  EXPECT_EQ(known, kFlood + 1u);
 }
 
 TEST_F(DataPlaneTest, AFullCallTableRefuses) {

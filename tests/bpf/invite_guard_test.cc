@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // INVITE guard: SIP messages of a source, by class, before the agent sees them.
 #include <linux/bpf.h>
+#include <linux/if_ether.h>
 
-#include "agent/dataplane/source_penalty.h"
-#include "common/clock.h"
+#include <cstring>
+
+#include "bpf/handover.h"
 #include "tests/bpf/kernel_bench.h"
 
 namespace stem {
@@ -29,6 +31,14 @@ class InviteGuardTest : public KernelBench {
   }
   static Packet Sip(std::string_view start, std::string_view from = "192.0.2.10") {
     return Ethernet() / Ipv4(from, "198.51.100.20") / Udp(5060, 5060) / start;
+  }
+  // What the frame tells the agent; nullopt when it tells nothing.
+  static std::optional<stem_reason> Told(const Outcome& outcome) {
+    stem_handover handover;
+    std::memcpy(&handover, &outcome.out[ETH_ALEN], sizeof(handover));
+    if (handover.mark != STEM_HANDOVER_MARK) return std::nullopt;
+    EXPECT_EQ(outcome.verdict, XDP_REDIRECT);
+    return static_cast<stem_reason>(handover.reason);
   }
   static Packet Sip6(std::string_view start) {
     return Ethernet() / Ipv6("2001:db8:1::10", "2001:db8:2::20") / Udp(5060, 5060) / start;
@@ -57,20 +67,42 @@ TEST_F(InviteGuardTest, EachClassHasItsOwnLimit) {
   }
 }
 
-TEST_F(InviteGuardTest, TheAgentSeesWhoIsInPenalty) {
+TEST_F(InviteGuardTest, TheFrameTellsTheAgentTheVerdictOnIt) {
   DataPlaneConfig config = Guarded();
   config.invite_guard.answered = 2;
   Start(config);
-  const auto in_penalty = [&](const char* address, uint64_t now_ns) {
-    return IsInPenalty(plane().sip_sources_fd(), *IpAddress::Parse(address), now_ns);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Told(Run(Sip("INVITE"))), STEM_REASON_sip_to_agent);
+  for (int i = 0; i < 2; ++i) EXPECT_EQ(Told(Run(Sip("INVITE"))), STEM_REASON_sip_rate_to_agent);
+  EXPECT_EQ(Told(Run(Sip("INVITE", "192.0.2.11"))), STEM_REASON_sip_to_agent);
+  EXPECT_EQ(Told(Run(Sip("INVITE"), STEM_SIDE_INSIDE)), std::nullopt) << "nobody listens there";
+}
+
+TEST_F(InviteGuardTest, NoSenderCanClaimAVerdict) {
+  DataPlaneConfig config = Guarded();
+  config.invite_guard.answered = 2;
+  Start(config);
+  Bytes frame = Sip("INVITE").Build();
+  const stem_handover claim{STEM_HANDOVER_MARK, STEM_REASON_sip_rate_to_agent};
+  std::memcpy(&frame[ETH_ALEN], &claim, sizeof(claim));
+  const Outcome outcome = Run(frame);
+  EXPECT_EQ(Told(outcome), STEM_REASON_sip_to_agent);
+  Bytes rest = outcome.out;
+  std::memcpy(&rest[ETH_ALEN], &claim, sizeof(claim));
+  EXPECT_EQ(rest, frame) << "nothing else is written";
+}
+
+TEST_F(InviteGuardTest, AFirstFragmentTellsTheVerdictOnTheMessage) {
+  DataPlaneConfig config = Guarded();
+  config.invite_guard.answered = 2;
+  Start(config);
+  const auto piece = [](uint16_t field) {
+    return Ethernet() / Ipv4("192.0.2.10", "198.51.100.20", {.fragment_field = field, .id = 7}) /
+           Udp(5060, 5060) / "INVITE";
   };
-  CountRuns(3, Sip("INVITE"), "sip_to_agent");
-  EXPECT_FALSE(in_penalty("192.0.2.10", MonotonicNanoseconds()));
-  EXPECT_EQ(Run(Sip("INVITE")).reason, "sip_rate_to_agent");
-  const uint64_t now_ns = MonotonicNanoseconds();
-  EXPECT_TRUE(in_penalty("192.0.2.10", now_ns));
-  EXPECT_FALSE(in_penalty("192.0.2.11", now_ns));
-  EXPECT_FALSE(in_penalty("192.0.2.10", now_ns + 2 * std::chrono::nanoseconds(kLong).count()));
+  constexpr uint16_t kFirst = 0x2000, kLast = 0x0002;
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(Told(Run(piece(kFirst))), STEM_REASON_sip_to_agent);
+  EXPECT_EQ(Told(Run(piece(kFirst))), STEM_REASON_sip_rate_to_agent);
+  EXPECT_EQ(Told(Run(piece(kLast))), STEM_REASON_fragment_to_agent);
 }
 
 TEST_F(InviteGuardTest, InThePenaltyEverythingOfTheSourceDies) {
@@ -122,9 +154,6 @@ TEST_F(InviteGuardTest, AnotherLimitEndsPenaltiesThatItWouldNotHaveGiven) {
   }
   Start(config);
   EXPECT_EQ(CountRuns(5, Sip("INVITE"), "sip_to_agent"), 5);
-  EXPECT_FALSE(IsInPenalty(plane().sip_sources_fd(), *IpAddress::Parse("192.0.2.10"),
-                           MonotonicNanoseconds()))
-      << "the agent is not to go by it, either";
 }
 
 TEST_F(InviteGuardTest, OnlySoManyNewSources) {
@@ -149,6 +178,10 @@ TEST_F(InviteGuardTest, ObservedItIsCountedAndPasses) {
   Start(config);
   EXPECT_EQ(CountRuns(10, Sip("INVITE"), "sip_to_agent"), 10);
   EXPECT_EQ(Observed("sip_rate"), 7u);
+  config.invite_guard.answered = 20;
+  Start(config);
+  EXPECT_EQ(Told(Run(Sip("INVITE"))), STEM_REASON_sip_to_agent) << "nobody is to feel it";
+  EXPECT_EQ(Observed("sip_rate_to_agent"), 1u);
 }
 
 TEST_F(InviteGuardTest, Off) {

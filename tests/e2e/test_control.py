@@ -25,6 +25,11 @@ def simulate(site, *arguments):
     return site.stemctl("simulate", *arguments)["simulations"]
 
 
+def threshold_modes(site, module):
+    listed = site.stemctl("thresholds")["thresholds"]
+    return {one["mode"] for one in listed if one["name"].split(".")[0] == module}
+
+
 def endpoint(rtp):
     return f"{rtp.address}:{rtp.port}"
 
@@ -48,6 +53,15 @@ def test_modules_change_under_load_and_no_packet_is_lost(firewall, converse):
     talk.pause()
     assert len(talk.caller_rtp.sent) > 500
     talk.hang_up()
+
+
+@pytest.mark.agent(modules={"syn_guard": "off"})
+def test_a_limit_is_shown_with_the_mode_of_its_guard(firewall):
+    assert threshold_modes(firewall, "syn_guard") == {"off"}
+    for mode in ("observe", "on"):
+        firewall.stemctl("module", "set", "invite_guard", mode)
+        assert threshold_modes(firewall, "invite_guard") == {mode}
+        assert threshold_modes(firewall, "syn_guard") == {"off"}
 
 
 @pytest.mark.agent(modules={"pattern_matcher": "observe"})

@@ -182,3 +182,22 @@ def test_the_first_of_a_penalty_time_are_told_when_to_come_again(firewall, termi
     firewall.wait_until_counted(before, ("outside", "sip_rate"), 3)
     caller.hears_nothing(lambda m: m.status == 503, "a fourth 503")
     assert firewall.counted(before)["outside", "sip_rate_to_agent"] == 3
+
+
+@pytest.mark.agent(invite_guard=TOLD_IN_PENALTY)
+def test_what_came_before_the_penalty_is_not_told(firewall, terminal):
+    """The agent gets to them when the penalty has long begun: the kernel's verdict is what counts."""
+    caller = terminal(topology.CALLER, "zoe")
+    alice = terminal(ALICE, "alice")
+    media = MediaAddress(topology.CALLER.v4, 4000)
+    before = firewall.counters()
+    firewall.agent.pause()
+    in_time = [caller.invite("alice", media) for _ in range(2)]
+    too_many = [caller.invite("alice", media) for _ in range(3)]
+    firewall.agent.resume()
+    firewall.wait_until_counted(before, ("outside", "sip_rate_to_agent"), 3)
+    refused = [caller.wait_for(lambda m: m.status == 503, "503") for _ in range(3)]
+    assert {m.get("call-id") for m in refused} == {call.call_id for call in too_many}
+    rung = {alice.wait_for_invite().invite.get("call-id") for _ in range(2)}
+    assert rung == {call.call_id for call in in_time}
+    caller.hears_nothing(lambda m: m.status == 503, "a fourth 503")

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "bpf/handover.h"
 #include "tests/fuzz/must_hold.h"
 
 namespace stem {
@@ -172,6 +173,15 @@ void PipelineOracle::JudgeBytes(std::span<const uint8_t> frame, const Fate& fate
     MUST_HOLD(out.size() == tcp + 20);
     MUST_HOLD(Sum(out.subspan(addresses), IPPROTO_TCP + 20) == 0xffff);
     if (v4) MUST_HOLD(Sum(out.subspan(ip, 20)) == 0xffff);
+  } else if (to_agent) {
+    stem_handover handover;
+    MUST_HOLD(fate.out.size() == frame.size());
+    std::memcpy(&handover, fate.out.data() + ETH_ALEN, sizeof(handover));
+    MUST_HOLD(handover.mark == STEM_HANDOVER_MARK && handover.reason == reason);
+    MUST_HOLD(std::equal(frame.begin(), frame.begin() + ETH_ALEN, fate.out.begin()));
+    MUST_HOLD(
+        std::equal(frame.begin() + 2 * ETH_ALEN, frame.end(), fate.out.begin() + 2 * ETH_ALEN));
+    MUST_HOLD(fate.redirected_to == 0);
   } else {
     MUST_HOLD(std::equal(frame.begin(), frame.end(), fate.out.begin(), fate.out.end()));
     MUST_HOLD(fate.redirected_to == 0);

@@ -14,6 +14,7 @@ namespace stem {
 
 // A driver leaves so much room behind a frame, at least.
 constexpr size_t kLargestFrame = 3520;
+constexpr uint64_t kTickNs = 4'000'000;  // CONFIG_HZ=250, as Debian's kernels
 
 // What only the helpers may touch of a machine.
 class Helpers {
@@ -72,6 +73,7 @@ void user_space_submit(void* data, __u64 flags) {
 
 __u64 user_space_time(void) { return running_machine->now_ns; }
 __u64 user_space_coarse_time(void) { return running_machine->now_ns; }
+__u64 user_space_ticks(void) { return running_machine->now_ns / stem::kTickNs; }
 
 long user_space_redirect(__u32 ifindex, __u64 flags) {
   if (flags != 0) return XDP_ABORTED;

@@ -33,6 +33,7 @@ void* user_space_reserve(void* map, __u64 size, __u64 flags);
 void user_space_submit(void* data, __u64 flags);
 __u64 user_space_time(void);
 __u64 user_space_coarse_time(void);
+__u64 user_space_ticks(void);
 long user_space_redirect(__u32 ifindex, __u64 flags);
 long user_space_redirect_map(void* map, __u64 key, __u64 flags);
 long user_space_adjust_tail(struct user_space_context* context, int delta);

@@ -131,6 +131,23 @@ TEST_F(FragmentReassemblyTest, TheWholePacketMayBeFragmentedAnew) {
   EXPECT_EQ((sum & 0xffff) + (sum >> 16), 0xffffu) << "header checksum";
 }
 
+// Which comes last does not matter: the kernel judged the first.
+TEST_F(FragmentReassemblyTest, TheReasonIsThatOfTheFirst) {
+  const std::string packet = V4(1000);
+  const auto take = [&](size_t offset, size_t bytes, stem_reason reason) {
+    return reassembly->Take(Bytes(Cut(packet, offset, bytes)), STEM_SIDE_OUTSIDE, now_ns, reason);
+  };
+  EXPECT_FALSE(take(0, 400, STEM_REASON_sip_rate_to_agent));
+  std::optional<FragmentReassembly::Reassembled> whole =
+      take(400, 700, STEM_REASON_fragment_to_agent);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->reason, STEM_REASON_sip_rate_to_agent);
+  EXPECT_FALSE(take(400, 700, STEM_REASON_fragment_to_agent));
+  whole = take(0, 400, STEM_REASON_sip_rate_to_agent);
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->reason, STEM_REASON_sip_rate_to_agent);
+}
+
 TEST_F(FragmentReassemblyTest, DuplicatesAreTolerated) {
   const std::string packet = V4(1000);
   const std::string a = Cut(packet, 0, 400), b = Cut(packet, 400, 400), c = Cut(packet, 800, 400);

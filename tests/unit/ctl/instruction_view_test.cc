@@ -51,6 +51,7 @@ TEST(ThresholdsView, WhoSetEach) {
   v1::ListThresholdsResponse list;
   v1::ThresholdInForce* one = list.add_thresholds();
   one->set_name("syn_guard.source");
+  one->set_mode("on");
   one->mutable_limit()->set_rate(5);
   one->mutable_limit()->set_burst(10);
   one->mutable_configured()->set_rate(0.5);
@@ -60,10 +61,13 @@ TEST(ThresholdsView, WhoSetEach) {
   one->set_comment("flood");
   one = list.add_thresholds();
   one->set_name("syn_guard.destination");
+  one->set_mode("observe");
   const std::string shown = RenderThresholds(list, Viewpoint{});
-  EXPECT_THAT(shown, HasSubstr("5/s, burst 10  security manager #7  until taken back  0.5/s, burst "
-                               "40  flood\n"));
-  EXPECT_THAT(shown, HasSubstr("no limit       configuration                       -"));
+  EXPECT_THAT(
+      shown,
+      HasSubstr("on       5/s, burst 10  security manager #7  until taken back  0.5/s, burst "
+                "40  flood\n"));
+  EXPECT_THAT(shown, HasSubstr("observe  no limit       configuration                       -"));
   EXPECT_THAT(shown, testing::Not(HasSubstr("on its way")));
   one->set_loading(true);
   EXPECT_THAT(RenderThresholds(list, Viewpoint{}), HasSubstr("on its way into the kernel"));

@@ -25,6 +25,7 @@ enum libbpf_pin_type { LIBBPF_PIN_NONE, LIBBPF_PIN_BY_NAME };
 #define bpf_ringbuf_submit(data, flags) user_space_submit(data, flags)
 #define bpf_ktime_get_ns() user_space_time()
 #define bpf_ktime_get_coarse_ns() user_space_coarse_time()
+#define bpf_jiffies64() user_space_ticks()
 #define bpf_redirect(ifindex, flags) user_space_redirect(ifindex, flags)
 #define bpf_redirect_map(map, key, flags) user_space_redirect_map(map, key, flags)
 #define bpf_xdp_adjust_tail(ctx, delta) user_space_adjust_tail(ctx, delta)
