@@ -82,7 +82,7 @@ absl::Status Agent::OpenKernel() {
                  interface.mode == XdpMode::kNative ? "native" : "generic",
                  interface.dispatcher ? "through libxdp's dispatcher" : "alone", interface.queues);
   }
-  pinholes_.emplace(plane_->pinholes());
+  pinholes_ = &plane_->pinholes();
   calls_.emplace(plane_->calls_fd());
   RETURN_IF_ERROR(ShowTables());
   // As the kernel says it of whole datagrams.

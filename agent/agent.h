@@ -84,7 +84,7 @@ class Agent {
   std::optional<Told> told_;
   std::unique_ptr<GuardLoader> guard_loader_;
   std::optional<InstructionsInForce> instructions_;
-  std::optional<KernelPinholeTable> pinholes_;
+  KernelPinholeTable* pinholes_ = nullptr;  // of plane_
   std::optional<KernelCallStore> calls_;
   std::unique_ptr<PacketPath> path_;
   std::unique_ptr<SecurityManager> security_manager_;

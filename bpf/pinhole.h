@@ -11,27 +11,63 @@
 #include "bpf/relay.h"
 #include "bpf/rtp_checks.h"
 
-/* False: nobody has a pinhole there. */
-static __always_inline int may_have_pinhole(const struct packet* packet) {
-  const __u64 bit = stem_pinhole_hash((const __u64*)packet->destination, packet->destination_port,
-                                      packet->side) >>
-                    filter_shift;
-  __u32 index = bit / 64;
-  const __u64* word = bpf_map_lookup_elem(&pinhole_filter, &index);
-  return word && *word >> bit % 64 & 1;
-}
-
-static __always_inline struct stem_pinhole* find_pinhole(const struct packet* packet) {
-  if (!may_have_pinhole(packet)) return 0;
-  struct stem_pinhole_key key = {
-      .port = packet->destination_port, .protocol = packet->protocol, .from_side = packet->side};
-  __builtin_memcpy(key.address, packet->destination, 16);
-  return bpf_map_lookup_elem(&pinholes, &key);
-}
-
 static __always_inline int same_address(const __u8 a[16], const __u8 b[16]) {
   const __u64 *x = (const __u64*)a, *y = (const __u64*)b;
   return x[0] == y[0] && x[1] == y[1];
+}
+
+/*
+ * Asks for the cache line that the checks will read, while the first is still on its way. Reading
+ * the clock waits for all loads before it, so that without this they would come one after the
+ * other.
+ */
+static __always_inline void fetch(const struct stem_pinhole* pinhole) {
+  (void)*(const volatile __u64*)&pinhole->rtp_window;
+}
+
+static __always_inline int is_for(const struct stem_pinhole* pinhole, const struct packet* packet) {
+  return pinhole->key.port == packet->destination_port && pinhole->key.from_side == packet->side &&
+         same_address(pinhole->key.address, packet->destination);
+}
+
+static __always_inline struct stem_pinhole* search_bucket(const struct stem_pinhole_bucket* bucket,
+                                                          __u32 tag, const struct packet* packet) {
+  for (int i = 0; i < STEM_BUCKET_SLOTS; i++) {
+    const __u32 slot = *(const volatile __u32*)&bucket->slot[i];
+    if (slot >> 24 != tag) continue;
+    __u32 place = (slot & STEM_SLOT_PLACE) - 1;
+    struct stem_pinhole* pinhole = bpf_map_lookup_elem(&pinholes, &place); /* not of a free slot */
+    if (!pinhole) continue;
+    fetch(pinhole);
+    if (is_for(pinhole, packet)) return pinhole;
+  }
+  return 0;
+}
+
+/* A function: few buckets ever overflow. */
+static __noinline struct stem_pinhole* search_neighbour(const struct packet* packet, __u32 index,
+                                                        __u32 tag) {
+  index ^= 1;
+  const struct stem_pinhole_bucket* bucket = bpf_map_lookup_elem(&pinhole_index, &index);
+  return bucket ? search_bucket(bucket, tag, packet) : 0;
+}
+
+static __always_inline struct stem_pinhole* find_pinhole(const struct packet* packet) {
+  const __u64 hash = stem_pinhole_hash((const __u64*)packet->destination, packet->destination_port,
+                                       packet->side, pinhole_seed);
+  const __u32 tag = stem_pinhole_tag(hash);
+  __u32 index = hash >> bucket_shift;
+  const struct stem_pinhole_bucket* bucket = bpf_map_lookup_elem(&pinhole_index, &index);
+  if (!bucket) return 0;
+  const __u64 marks = *(const volatile __u64*)&bucket->marks;
+  if (!(marks & stem_pinhole_mark(tag))) return 0;
+  struct stem_pinhole* pinhole = search_bucket(bucket, tag, packet);
+  if (!pinhole && marks & STEM_BUCKET_OVERFLOWS) return search_neighbour(packet, index, tag);
+  return pinhole;
+}
+
+static __always_inline struct stem_pinhole_details* details_of(const struct stem_pinhole* pinhole) {
+  return bpf_map_lookup_elem(&pinhole_details, &pinhole->place);
 }
 
 static __always_inline int is_unspecified(const __u8 a[16]) {
@@ -43,8 +79,9 @@ static __always_inline int is_unspecified(const __u8 a[16]) {
 static __always_inline int is_latched(const struct stem_pinhole* pinhole,
                                       const struct packet* packet) {
   if (pinhole->latch == STEM_LATCH_TAKEN) {
-    return packet->source_port == pinhole->latched_port &&
-           same_address(packet->source, pinhole->latched_address);
+    const struct stem_pinhole_details* details = details_of(pinhole);
+    return details && packet->source_port == details->latched_port &&
+           same_address(packet->source, details->latched_address);
   }
   return is_unspecified(pinhole->peer_address) ||
          same_address(packet->source, pinhole->peer_address);
@@ -74,8 +111,10 @@ static __always_inline void latch_peer(struct stem_pinhole* pinhole, const struc
       STEM_LATCH_OPEN) {
     return;
   }
-  __builtin_memcpy(pinhole->latched_address, packet->source, 16);
-  pinhole->latched_port = packet->source_port;
+  struct stem_pinhole_details* details = details_of(pinhole);
+  if (!details) return;
+  __builtin_memcpy(details->latched_address, packet->source, 16);
+  details->latched_port = packet->source_port;
   __sync_fetch_and_add(&pinhole->latch, 1); /* after the address: STEM_LATCH_TAKEN */
 }
 
@@ -106,13 +145,19 @@ static __always_inline void charge(struct stem_pinhole* pinhole, const struct pa
   pinhole->last_seen_ns = now;
 }
 
-/*
- * Asks for the cache line that the checks will read, while the first is still on its way. Reading
- * the clock waits for all loads before it, so that without this they would come one after the
- * other.
- */
-static __always_inline void fetch(const struct stem_pinhole* pinhole) {
-  (void)*(const volatile __u64*)&pinhole->rtp_seen_ns;
+static __always_inline void note_wrong_peer(const struct stem_pinhole* pinhole) {
+  struct stem_pinhole_details* details = dry_run ? 0 : details_of(pinhole);
+  if (details) __sync_fetch_and_add(&details->wrong_peer, 1);
+}
+
+static __always_inline void note_too_fast(const struct stem_pinhole* pinhole) {
+  struct stem_pinhole_details* details = dry_run ? 0 : details_of(pinhole);
+  if (details) __sync_fetch_and_add(&details->too_fast, 1);
+}
+
+static __always_inline void note_refused(const struct stem_pinhole* pinhole) {
+  struct stem_pinhole_details* details = dry_run ? 0 : details_of(pinhole);
+  if (details) __sync_fetch_and_add(&details->refused, 1);
 }
 
 /* A packet of the pinhole's peer that no rule denies: checked, policed, relayed. */
@@ -124,14 +169,14 @@ static __always_inline int pass_media(struct xdp_md* ctx, struct stem_pinhole* p
   if (module_mode[STEM_MODULE_rtp_checks] != STEM_MODULE_OFF) {
     const enum stem_reason wrong = check_media(ctx, pinhole, limits, packet, now);
     if (wrong != CHECKED) {
-      if (!dry_run) __sync_fetch_and_add(&pinhole->refused, 1);
+      note_refused(pinhole);
       if (enforced(packet, STEM_MODULE_rtp_checks, wrong, 0)) return drop(packet, wrong, 0);
     }
   }
   if (module_mode[STEM_MODULE_policing] != STEM_MODULE_OFF) {
     const enum stem_reason exceeded = police(pinhole, limits, packet, now);
     if (exceeded != POLICED) {
-      if (!dry_run) __sync_fetch_and_add(&pinhole->too_fast, 1);
+      note_too_fast(pinhole);
       if (enforced(packet, STEM_MODULE_policing, exceeded, 0)) return drop(packet, exceeded, 0);
     }
   }

@@ -57,7 +57,7 @@ struct stem_counters {
 STEM_STATIC_ASSERT(sizeof(struct stem_counters) == STEM_REASON_MAX * sizeof(struct stem_count),
                    "one counter per reason");
 
-/* Map `pinholes`: permission for media to one address and port, arriving on one side. */
+/* A pinhole is permission for media to one address and port, arriving on one side. */
 struct stem_pinhole_key {
   __u8 address[16]; /* destination */
   __u16 port;       /* destination, host order */
@@ -65,6 +65,20 @@ struct stem_pinhole_key {
   __u8 from_side;   /* enum stem_side: where the packet must come in */
 };
 STEM_STATIC_ASSERT(sizeof(struct stem_pinhole_key) == 20, "key has no holes");
+
+/*
+ * Map `pinhole_index`: where a pinhole lies in `pinholes`, by hash of its key (bpf/pinhole_hash.h).
+ * A cache line; the last element is not a bucket, its `marks` are the seed of the hash.
+ */
+#define STEM_BUCKET_SLOTS 14
+#define STEM_BUCKET_OVERFLOWS \
+  (1ull << 63)                    /* among the marks: some lie in the neighbour, index ^ 1 */
+#define STEM_SLOT_PLACE 0xffffffu /* 1 + index in `pinholes`; 0: free */
+struct stem_pinhole_bucket {
+  __u64 marks; /* a bit for each open pinhole, so that most unknown media ends here */
+  __u32 slot[STEM_BUCKET_SLOTS]; /* tag << 24 | place */
+};
+STEM_STATIC_ASSERT(sizeof(struct stem_pinhole_bucket) == 64, "a cache line");
 
 /* Who may send into a pinhole. */
 enum stem_peer_match {
@@ -113,25 +127,22 @@ struct stem_media_limits {
 };
 STEM_STATIC_ASSERT(sizeof(struct stem_media_limits) == 64, "a cache line");
 
-/*
- * Every packet reads, and a good one writes, the first 104 bytes. The kernel puts 8 bytes of its
- * allocator, 48 of the hash table and the key's 24 in front, so that these are two cache lines, cut
- * where STEM_PINHOLE_SECOND_LINE says; with all that an entry fits into 256 bytes of slab.
- */
+/* Map `pinholes`: what every packet reads, in two cache lines. */
 struct stem_pinhole {
-  /* The grant: written by the agent. */
+  /* The grant: written by the agent, before the index leads here. */
+  struct stem_pinhole_key key;
+  __u32 limits; /* index in `media_limits` */
   __u8 peer_address[16];
   __u16 peer_port; /* host order */
   __u8 peer_match; /* enum stem_peer_match */
   __u8 media;      /* enum stem_media */
-  __u32 limits;    /* index in `media_limits` */
+  __u32 place;     /* its own index, here and in `pinhole_details` */
   /* State: written by the kernel, cleared by the agent with a new grant. */
   __u32 rules_judged; /* rule_generation under which the peer was found not denied, or 0 */
   __u32 latch;        /* enum stem_latch */
   __u32 rtp_ssrc;
-  __u32 rtp_state;  /* STEM_RTP_PINNED | 0x10000 | number expected for a restart */
-  __u64 rtp_window; /* highest sequence number << 48 | one bit for each of the last 48 */
-  /* The second line. */
+  __u32 rtp_state;    /* STEM_RTP_PINNED | 0x10000 | number expected for a restart */
+  __u64 rtp_window;   /* highest sequence number << 48 | one bit for each of the last 48 */
   __u64 rtp_seen_ns;  /* CLOCK_MONOTONIC of the last good RTP packet of rtp_ssrc */
   __u64 last_seen_ns; /* CLOCK_MONOTONIC of the last conforming packet, 0 before the first */
   __u64 opened_ns;    /* CLOCK_MONOTONIC; the arrival times count from here */
@@ -139,21 +150,23 @@ struct stem_pinhole {
   __u64 packets_tat;
   __u64 packets; /* conforming */
   __u64 bytes;   /* conforming, IP header to end of packet */
-  /* What few packets need, or none. */
+};
+#define STEM_RTP_PINNED 0x20000u
+#define STEM_RTP_WINDOW_BITS 48
+STEM_STATIC_ASSERT(sizeof(struct stem_pinhole) == 128, "two cache lines");
+STEM_STATIC_ASSERT(__builtin_offsetof(struct stem_pinhole, rtp_window) == 64, "the second one");
+
+/* Map `pinhole_details`, index as in `pinholes`: what few packets need, or none. */
+struct stem_pinhole_details {
   __u64 call;       /* key in `calls` */
   __u64 wrong_peer; /* refused because someone else sent them */
   __u64 too_fast;   /* refused by policing */
   __u64 refused;    /* refused by the RTP checks */
   __u8 latched_address[16];
   __u16 latched_port;
-  __u8 reserved[6];
+  __u8 reserved[14];
 };
-#define STEM_RTP_PINNED 0x20000u
-#define STEM_RTP_WINDOW_BITS 48
-#define STEM_PINHOLE_SECOND_LINE 48
-STEM_STATIC_ASSERT(sizeof(struct stem_pinhole) == 160, "value has no holes");
-STEM_STATIC_ASSERT(__builtin_offsetof(struct stem_pinhole, rtp_seen_ns) == STEM_PINHOLE_SECOND_LINE,
-                   "cut where the cache lines are");
+STEM_STATIC_ASSERT(sizeof(struct stem_pinhole_details) == 64, "a cache line");
 
 /* Map `blocks`: what the dynamic block list refuses. */
 struct stem_block_key {

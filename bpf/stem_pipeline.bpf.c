@@ -88,9 +88,8 @@ static __always_inline int judge(struct xdp_md* ctx, struct packet* packet) {
 
   struct stem_pinhole* pinhole = 0;
   if (packet->protocol == IPPROTO_UDP) pinhole = find_pinhole(packet);
-  if (pinhole) fetch(pinhole);
   if (pinhole && !is_peer(pinhole, packet)) {
-    if (!dry_run) __sync_fetch_and_add(&pinhole->wrong_peer, 1);
+    note_wrong_peer(pinhole);
     return drop(packet, STEM_REASON_wrong_peer, 0);
   }
   struct rule_match match = {.action = STEM_RULE_END};

@@ -83,7 +83,6 @@ absl::StatusOr<DataPlane> DataPlane::Open(const DataPlaneConfig& config) {
   RETURN_IF_ERROR(plane.Reload(config));
   RETURN_IF_ERROR(AttachRoot(directory, plane.interfaces_));
 
-  ASSIGN_OR_RETURN(plane.pinholes_, OpenPinnedMap(directory, "pinholes"));
   ASSIGN_OR_RETURN(plane.calls_, OpenPinnedMap(directory, "calls"));
   ASSIGN_OR_RETURN(plane.counters_, OpenPinnedMap(directory, "counters"));
   ASSIGN_OR_RETURN(plane.observed_, OpenPinnedMap(directory, "observed"));
@@ -101,13 +100,12 @@ absl::StatusOr<DataPlane> DataPlane::Open(const DataPlaneConfig& config) {
 absl::Status DataPlane::Reload(const DataPlaneConfig& config) {
   ASSIGN_OR_RETURN(PipelinePtr pipeline, LoadPipeline(config, PinDirectory(config.name),
                                                       interfaces_[0].index, interfaces_[1].index));
-  if (filter_ == nullptr) {
-    ASSIGN_OR_RETURN(filter_, PinholeFilter::Open(bpf_map__fd(pipeline->maps.pinhole_filter),
-                                                  bpf_map__fd(pipeline->maps.pinholes)));
-  }
-  if (limits_ == nullptr) {
-    ASSIGN_OR_RETURN(limits_, MediaLimitTable::Open(bpf_map__fd(pipeline->maps.media_limits),
-                                                    bpf_map__fd(pipeline->maps.pinholes)));
+  if (pinholes_ == nullptr) {
+    const auto& maps = pipeline->maps;
+    ASSIGN_OR_RETURN(pinholes_,
+                     KernelPinholeTable::Open(
+                         {bpf_map__fd(maps.pinhole_index), bpf_map__fd(maps.pinholes),
+                          bpf_map__fd(maps.pinhole_details), bpf_map__fd(maps.media_limits)}));
   }
   const uint32_t slot = 0;
   const int program = bpf_program__fd(pipeline->progs.stem_pipeline);

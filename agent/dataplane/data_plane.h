@@ -10,8 +10,6 @@
 #include "absl/status/statusor.h"
 #include "agent/dataplane/data_plane_config.h"
 #include "agent/dataplane/kernel_pinhole_table.h"
-#include "agent/dataplane/media_limit_table.h"
-#include "agent/dataplane/pinhole_filter.h"
 #include "agent/dataplane/pipeline.h"
 #include "agent/dataplane/root_program.h"
 #include "agent/dataplane/simulator.h"
@@ -44,7 +42,7 @@ class DataPlane {
   static std::string PinDirectory(const std::string& name);
 
   // One thread may use it, and what it gave before.
-  KernelPinholeTable pinholes() { return {pinholes_.get(), filter_.get(), limits_.get()}; }
+  KernelPinholeTable& pinholes() { return *pinholes_; }
   int calls_fd() const { return calls_.get(); }
   int counters_fd() const { return counters_.get(); }
   int blocks_fd() const { return blocks_.get(); }
@@ -62,10 +60,9 @@ class DataPlane {
  private:
   DataPlane() = default;
 
-  UniqueFd pinholes_, calls_, counters_, observed_, xsks_, events_, rule_counters_, rule_slots_;
+  UniqueFd calls_, counters_, observed_, xsks_, events_, rule_counters_, rule_slots_;
   UniqueFd blocks_, block_count_, permits_;
-  std::unique_ptr<PinholeFilter> filter_;
-  std::unique_ptr<MediaLimitTable> limits_;
+  std::unique_ptr<KernelPinholeTable> pinholes_;
   PipelinePtr live_;                      // in slot 0
   std::unique_ptr<Simulator> simulator_;  // its twin, or null
   std::vector<InterfaceState> interfaces_;

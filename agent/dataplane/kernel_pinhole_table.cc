@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/dataplane/kernel_pinhole_table.h"
 
-#include <bpf/bpf.h>
 #include <netinet/in.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cmath>
 
-#include "agent/dataplane/errno_status.h"
-#include "agent/dataplane/map_walk.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
 
@@ -41,11 +37,11 @@ MediaRate FromKernel(const stem_rate& rate) {
           rate.tolerance / rate.cost};
 }
 
-PinholeUse UseOf(const stem_pinhole& value) {
-  PinholeUse out{value.opened_ns,  value.last_seen_ns, value.packets, value.bytes,
-                 value.wrong_peer, value.too_fast,     value.refused, std::nullopt};
+PinholeUse UseOf(const stem_pinhole& value, const stem_pinhole_details& details) {
+  PinholeUse out{value.opened_ns,    value.last_seen_ns, value.packets,   value.bytes,
+                 details.wrong_peer, details.too_fast,   details.refused, std::nullopt};
   if (value.latch == STEM_LATCH_TAKEN) {
-    out.latched = Endpoint{IpAddress::FromV6(value.latched_address), value.latched_port};
+    out.latched = Endpoint{IpAddress::FromV6(details.latched_address), details.latched_port};
   }
   return out;
 }
@@ -67,33 +63,20 @@ stem_media_limits ToKernel(const MediaLimits& limits) {
           .reserved = {}};
 }
 
-Pinhole FromKernel(const stem_pinhole_key& key, const stem_pinhole& value,
-                   const MediaLimitTable& limits) {
-  Pinhole out;
-  out.key = {{IpAddress::FromV6(key.address), key.port}, static_cast<stem_side>(key.from_side)};
-  out.grant = {static_cast<stem_peer_match>(value.peer_match),
-               {IpAddress::FromV6(value.peer_address), value.peer_port},
-               static_cast<stem_media>(value.media),
-               value.call,
-               FromKernel(limits.At(value.limits))};
-  out.use = UseOf(value);
-  return out;
-}
-
-// Everything of the grant but its limits into `value`; true when another peer or other media is
-// meant than before.
-bool SetGrant(const PinholeGrant& grant, stem_pinhole& value) {
+// Everything of the grant but its limits; true when another peer or other media is meant than
+// before.
+bool SetGrant(const PinholeGrant& grant, stem_pinhole& value, stem_pinhole_details& details) {
   const stem_pinhole before = value;
   const auto& address = grant.peer.address.bytes;
   std::copy(address.begin(), address.end(), value.peer_address);
   value.peer_port = grant.peer.port;
   value.peer_match = static_cast<__u8>(grant.match);
   value.media = static_cast<__u8>(grant.media);
-  value.call = grant.call;
+  const uint64_t call_before = std::exchange(details.call, grant.call);
   return !std::equal(std::begin(before.peer_address), std::end(before.peer_address),
                      value.peer_address) ||
          before.peer_port != value.peer_port || before.peer_match != value.peer_match ||
-         before.media != value.media || before.call != value.call;
+         before.media != value.media || call_before != details.call;
 }
 
 std::string Name(const PinholeKey& key) {
@@ -102,70 +85,108 @@ std::string Name(const PinholeKey& key) {
 
 }  // namespace
 
+absl::StatusOr<std::unique_ptr<KernelPinholeTable>> KernelPinholeTable::Open(const Maps& maps) {
+  ASSIGN_OR_RETURN(auto buckets,
+                   MappedArray<stem_pinhole_bucket>::Open(maps.index, "pinhole_index"));
+  ASSIGN_OR_RETURN(auto pinholes, MappedArray<stem_pinhole>::Open(maps.pinholes, "pinholes"));
+  ASSIGN_OR_RETURN(auto details,
+                   MappedArray<stem_pinhole_details>::Open(maps.details, "pinhole_details"));
+  std::unique_ptr<KernelPinholeTable> table(
+      new KernelPinholeTable(std::move(buckets), std::move(pinholes), std::move(details)));
+  ASSIGN_OR_RETURN(const std::vector<uint32_t> places, table->index_.Adopt());
+  std::vector<bool> is_free(table->pinholes_.entries().size(), true);
+  std::vector<uint32_t> limits;
+  for (const uint32_t place : places) {
+    is_free[place] = false;
+    limits.push_back(table->pinholes_.entries()[place].limits);
+  }
+  for (uint32_t place = 0; place < is_free.size(); ++place) {
+    if (is_free[place]) table->free_.push_back(place);
+  }
+  ASSIGN_OR_RETURN(MediaLimitTable in_use, MediaLimitTable::Open(maps.limits, limits));
+  table->limits_ = std::make_unique<MediaLimitTable>(std::move(in_use));
+  return table;
+}
+
 absl::Status KernelPinholeTable::Open(const PinholeKey& key, const PinholeGrant& grant,
                                       uint64_t now_ns) {
   const stem_pinhole_key kernel_key = ToKernel(key);
+  const std::optional<uint32_t> before = index_.Find(kernel_key);
+  const auto no_room = [&key] {
+    return absl::ResourceExhaustedError(
+        fmt::format("no room for the {} (limits.pinholes)", Name(key)));
+  };
+  if (!before.has_value() && free_.size() <= kSpare) return no_room();
+
   stem_pinhole value{};
+  value.key = kernel_key;
   value.opened_ns = now_ns;
-  // A changed grant keeps the counters. Packets that pass between this read and the write below
-  // are missing from them; the alternative, writing in place, could show a torn grant.
-  const bool is_new = bpf_map_lookup_elem(map_fd_, &kernel_key, &value) != 0;
-  if (is_new && errno != ENOENT) {
-    return ErrnoStatus(errno, fmt::format("reading the {}", Name(key)));
+  stem_pinhole_details details{};
+  // A changed grant keeps the counters. Packets that pass between this and the index' change are
+  // missing from them; the alternative, writing in place, could show a torn grant.
+  if (before.has_value()) {
+    value = pinholes_.entries()[*before];
+    details = details_.entries()[*before];
   }
-  const std::optional<uint32_t> old_limits = is_new ? std::nullopt : std::optional(value.limits);
-  value.limits = limits_->Use(ToKernel(grant.limits));
-  const bool other_types =
-      old_limits.has_value() &&
-      FromKernel(limits_->At(*old_limits)).payload_types != grant.limits.payload_types;
-  if (SetGrant(grant, value) || other_types) {
+  const std::array<uint64_t, 2> types_before =
+      before.has_value() ? FromKernel(limits_->At(value.limits)).payload_types
+                         : grant.limits.payload_types;
+  if (SetGrant(grant, value, details) || types_before != grant.limits.payload_types) {
     value.rtp_state = 0;
     value.latch = STEM_LATCH_OPEN;
   }
   value.rules_judged = 0;
-  if (is_new) filter_->Add(kernel_key);
-  if (bpf_map_update_elem(map_fd_, &kernel_key, &value, BPF_ANY) == 0) {
-    if (old_limits.has_value()) limits_->Release(*old_limits);
-    return absl::OkStatus();
+  value.limits = limits_->Use(ToKernel(grant.limits));
+  value.place = free_.front();
+  pinholes_.entries()[value.place] = value;
+  details_.entries()[value.place] = details;
+  if (before.has_value()) {
+    index_.Move(kernel_key, *before, value.place);
+    Free(*before);
+  } else if (!index_.Add(kernel_key, value.place)) {
+    limits_->Release(value.limits);
+    return no_room();
   }
-  const int error = errno;
-  limits_->Release(value.limits);
-  if (is_new) filter_->Remove(kernel_key);
-  if (error == E2BIG || error == ENOMEM) {
-    return absl::ResourceExhaustedError(
-        fmt::format("no room for the {} (limits.pinholes)", Name(key)));
-  }
-  return ErrnoStatus(error, fmt::format("opening the {}", Name(key)));
+  free_.pop_front();
+  return absl::OkStatus();
+}
+
+void KernelPinholeTable::Free(uint32_t place) {
+  limits_->Release(pinholes_.entries()[place].limits);
+  free_.push_back(place);
 }
 
 absl::StatusOr<std::optional<PinholeUse>> KernelPinholeTable::Close(const PinholeKey& key) {
   const stem_pinhole_key kernel_key = ToKernel(key);
-  stem_pinhole value{};
-  if (bpf_map_lookup_and_delete_elem(map_fd_, &kernel_key, &value) != 0) {
-    if (errno == ENOENT) return std::nullopt;
-    return ErrnoStatus(errno, fmt::format("closing the {}", Name(key)));
-  }
-  filter_->Remove(kernel_key);
-  limits_->Release(value.limits);
-  return UseOf(value);
+  const std::optional<uint32_t> place = index_.Find(kernel_key);
+  if (!place.has_value()) return std::nullopt;
+  index_.Remove(kernel_key, *place);
+  Free(*place);
+  return At(*place).use;
+}
+
+Pinhole KernelPinholeTable::At(uint32_t place) const {
+  const stem_pinhole value = pinholes_.entries()[place];
+  const stem_pinhole_details details = details_.entries()[place];
+  return {{{IpAddress::FromV6(value.key.address), value.key.port},
+           static_cast<stem_side>(value.key.from_side)},
+          {static_cast<stem_peer_match>(value.peer_match),
+           {IpAddress::FromV6(value.peer_address), value.peer_port},
+           static_cast<stem_media>(value.media),
+           details.call,
+           FromKernel(limits_->At(value.limits))},
+          UseOf(value, details)};
 }
 
 absl::StatusOr<std::optional<Pinhole>> KernelPinholeTable::Find(const PinholeKey& key) const {
-  const stem_pinhole_key kernel_key = ToKernel(key);
-  stem_pinhole value{};
-  if (bpf_map_lookup_elem(map_fd_, &kernel_key, &value) != 0) {
-    if (errno == ENOENT) return std::nullopt;
-    return ErrnoStatus(errno, fmt::format("reading the {}", Name(key)));
-  }
-  return FromKernel(kernel_key, value, *limits_);
+  const std::optional<uint32_t> place = index_.Find(ToKernel(key));
+  if (!place.has_value()) return std::nullopt;
+  return At(*place);
 }
 
 absl::StatusOr<std::vector<Pinhole>> KernelPinholeTable::List() const {
   std::vector<Pinhole> out;
-  RETURN_IF_ERROR((WalkMap<stem_pinhole_key, stem_pinhole>(
-      map_fd_, "pinholes", [&](const stem_pinhole_key& key, const stem_pinhole& value) {
-        out.push_back(FromKernel(key, value, *limits_));
-      })));
+  for (const uint32_t place : index_.Places()) out.push_back(At(place));
   return out;
 }
 

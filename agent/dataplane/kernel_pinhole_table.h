@@ -1,19 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
-// The pinholes in the kernel: map `pinholes`, the filter in front of it and the limits behind it.
+// The pinholes in the kernel: maps `pinholes`, `pinhole_details`, `pinhole_index`, `media_limits`.
 #pragma once
 
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <utility>
+
+#include "agent/dataplane/mapped_array.h"
 #include "agent/dataplane/media_limit_table.h"
-#include "agent/dataplane/pinhole_filter.h"
+#include "agent/dataplane/pinhole_index.h"
 #include "agent/dataplane/pinhole_table.h"
 
 namespace stem {
 
-// `map_fd`, `filter` and `limits` must outlive the table. Only the signalling thread may use it: it
-// is the one writer.
+// The one writer of those maps, all of which it shares memory with: no system call for a pinhole.
+// Only the signalling thread may use it.
 class KernelPinholeTable : public PinholeTable {
  public:
-  KernelPinholeTable(int map_fd, PinholeFilter* filter, MediaLimitTable* limits)
-      : map_fd_(map_fd), filter_(filter), limits_(limits) {}
+  // Of the pipeline's maps.
+  struct Maps {
+    int index, pinholes, details, limits;
+  };
+
+  // Elements of `pinholes` and `pinhole_details` for so many pinholes, and the other way round.
+  static uint32_t PlacesFor(uint32_t max_pinholes) { return max_pinholes + kSpare; }
+  static uint32_t MaxPinholesOf(uint32_t places) { return places - kSpare; }
+
+  // With the pinholes that an earlier agent has opened. FAILED_PRECONDITION when the maps
+  // contradict each other.
+  static absl::StatusOr<std::unique_ptr<KernelPinholeTable>> Open(const Maps& maps);
 
   absl::Status Open(const PinholeKey& key, const PinholeGrant& grant, uint64_t now_ns) override;
   absl::StatusOr<std::optional<PinholeUse>> Close(const PinholeKey& key) override;
@@ -21,9 +37,26 @@ class KernelPinholeTable : public PinholeTable {
   absl::StatusOr<std::vector<Pinhole>> List() const override;
 
  private:
-  int map_fd_;
-  PinholeFilter* filter_;
-  MediaLimitTable* limits_;
+  // Places that are free even when the table is full: one for a change, and those that came free
+  // last, through which packets may be on their way.
+  static constexpr uint32_t kSpare = 1 + 64;
+
+  KernelPinholeTable(MappedArray<stem_pinhole_bucket> buckets, MappedArray<stem_pinhole> pinholes,
+                     MappedArray<stem_pinhole_details> details)
+      : buckets_(std::move(buckets)),
+        pinholes_(std::move(pinholes)),
+        details_(std::move(details)),
+        index_(buckets_.entries(), pinholes_.entries()) {}
+
+  Pinhole At(uint32_t place) const;
+  void Free(uint32_t place);
+
+  MappedArray<stem_pinhole_bucket> buckets_;
+  MappedArray<stem_pinhole> pinholes_;
+  MappedArray<stem_pinhole_details> details_;
+  PinholeIndex index_;
+  std::unique_ptr<MediaLimitTable> limits_;
+  std::deque<uint32_t> free_;  // that for longest first
 };
 
 }  // namespace stem

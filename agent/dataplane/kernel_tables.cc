@@ -7,8 +7,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <fstream>
+#include <iterator>
+#include <span>
 
 #include "agent/dataplane/errno_status.h"
+#include "agent/dataplane/kernel_pinhole_table.h"
 #include "agent/dataplane/pinned_map.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
@@ -19,8 +22,17 @@ namespace {
 constexpr const char* kTables[] = {"pinholes",    "blocks",  "syn_sources", "verified_sources",
                                    "sip_sources", "permits", "fragments"};
 constexpr size_t kPinholes = 0;
-// Arrays that grow with the pinholes' limit: their memory is told with the table's.
-constexpr const char* kBesidePinholes[] = {"pinhole_filter", "media_limits"};
+// Arrays that belong to it: their memory is told with the table's.
+constexpr const char* kBesidePinholes[] = {"pinhole_index", "pinhole_details", "media_limits"};
+
+uint64_t CountPinholes(std::span<const stem_pinhole_bucket> elements) {
+  uint64_t open = 0;
+  for (const stem_pinhole_bucket& bucket : elements.first(elements.size() - 1)) {
+    open += std::size(bucket.slot) -
+            static_cast<size_t>(std::count(std::begin(bucket.slot), std::end(bucket.slot), 0));
+  }
+  return open;
+}
 
 absl::StatusOr<bpf_map_info> Describe(int fd, const char* name) {
   bpf_map_info info{};
@@ -74,15 +86,22 @@ absl::StatusOr<KernelTables> KernelTables::Open(const std::string& pin_directory
   for (const char* name : kTables) {
     ASSIGN_OR_RETURN(UniqueFd fd, OpenPinnedMap(pin_directory, name));
     ASSIGN_OR_RETURN(const bpf_map_info info, Describe(fd.get(), name));
+    const bool is_pinholes = info.type == BPF_MAP_TYPE_ARRAY;
     tables.uses_.push_back({.name = name,
                             .forgets_oldest = info.type == BPF_MAP_TYPE_LRU_HASH,
-                            .limit = info.max_entries});
+                            .limit = is_pinholes
+                                         ? KernelPinholeTable::MaxPinholesOf(info.max_entries)
+                                         : info.max_entries});
     tables.maps_.push_back(std::move(fd));
   }
   for (const char* name : kBesidePinholes) {
     ASSIGN_OR_RETURN(const UniqueFd fd, OpenPinnedMap(pin_directory, name));
     tables.beside_pinholes_kib_ += MemoryKib(fd.get());
   }
+  ASSIGN_OR_RETURN(const UniqueFd index, OpenPinnedMap(pin_directory, "pinhole_index"));
+  ASSIGN_OR_RETURN(auto buckets,
+                   MappedArray<stem_pinhole_bucket>::Open(index.get(), "pinhole_index"));
+  tables.buckets_ = std::make_unique<MappedArray<stem_pinhole_bucket>>(std::move(buckets));
   return tables;
 }
 
@@ -91,7 +110,12 @@ absl::Status KernelTables::Measure() {
     KernelTableUse& use = uses_[i];
     const int fd = maps_[i].get();
     ASSIGN_OR_RETURN(const bpf_map_info info, Describe(fd, use.name));
-    ASSIGN_OR_RETURN(const uint64_t entries, CountEntries(fd, info));
+    uint64_t entries = 0;
+    if (i == kPinholes) {
+      entries = CountPinholes(buckets_->entries());
+    } else {
+      ASSIGN_OR_RETURN(entries, CountEntries(fd, info));
+    }
     // Entries that move while they are counted may be seen twice.
     use.used = std::min(entries, use.limit);
     use.high_water = std::max(use.high_water, use.used);

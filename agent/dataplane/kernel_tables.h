@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/dataplane/mapped_array.h"
 #include "agent/dataplane/unique_fd.h"
+#include "bpf/stem_abi.h"
 
 namespace stem {
 
@@ -35,7 +38,8 @@ class KernelTables {
  private:
   std::vector<UniqueFd> maps_;  // as in uses_
   std::vector<KernelTableUse> uses_;
-  uint64_t beside_pinholes_kib_ = 0;  // of arrays, which never change
+  std::unique_ptr<MappedArray<stem_pinhole_bucket>> buckets_;
+  uint64_t beside_pinholes_kib_ = 0;
 };
 
 }  // namespace stem

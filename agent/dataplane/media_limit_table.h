@@ -5,12 +5,13 @@
 #include <array>
 #include <cstdint>
 #include <deque>
-#include <memory>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
+#include "agent/dataplane/mapped_array.h"
 #include "bpf/stem_abi.h"
 
 namespace stem {
@@ -21,12 +22,9 @@ class MediaLimitTable {
   // For a table of so many pinholes, even when no two of them allow the same.
   static uint32_t EntriesFor(uint32_t max_pinholes);
 
-  // Finds the entries of `limits_fd` that the open pinholes of `pinholes_fd` use.
-  // FAILED_PRECONDITION when one of them uses an entry that does not exist.
-  static absl::StatusOr<std::unique_ptr<MediaLimitTable>> Open(int limits_fd, int pinholes_fd);
-  ~MediaLimitTable();
-  MediaLimitTable(const MediaLimitTable&) = delete;
-  MediaLimitTable& operator=(const MediaLimitTable&) = delete;
+  // With these entries in use, each as often as it is named: by the pinholes of an earlier agent.
+  // FAILED_PRECONDITION when one of them does not exist.
+  static absl::StatusOr<MediaLimitTable> Open(int limits_fd, std::span<const uint32_t> in_use);
 
   // The entry with these limits, for one user more: before a pinhole with it is opened. There is
   // always one: every pinhole has one, and one is about to be changed.
@@ -35,16 +33,16 @@ class MediaLimitTable {
   // be: a packet on its way through the pinhole may still read it.
   void Release(uint32_t index);
 
-  const stem_media_limits& At(uint32_t index) const { return entries_[index]; }
+  const stem_media_limits& At(uint32_t index) const { return map_.entries()[index]; }
 
  private:
   using Words = std::array<uint64_t, sizeof(stem_media_limits) / sizeof(uint64_t)>;
 
-  explicit MediaLimitTable(std::span<stem_media_limits> entries)
-      : entries_(entries), users_(entries.size()) {}
+  explicit MediaLimitTable(MappedArray<stem_media_limits> map)
+      : map_(std::move(map)), users_(map_.entries().size()) {}
 
-  const std::span<stem_media_limits> entries_;  // the kernel's memory
-  std::vector<uint32_t> users_;                 // of each entry
+  MappedArray<stem_media_limits> map_;
+  std::vector<uint32_t> users_;  // of each entry
   absl::flat_hash_map<Words, uint32_t> in_use_;
   std::deque<uint32_t> unused_;  // that for longest first
 };

@@ -10,8 +10,10 @@
 #include <random>
 
 #include "agent/dataplane/errno_status.h"
+#include "agent/dataplane/kernel_pinhole_table.h"
 #include "agent/dataplane/media_limit_table.h"
-#include "agent/dataplane/pinhole_filter.h"
+#include "agent/dataplane/pinhole_index.h"
+#include "agent/dataplane/pinned_map.h"
 #include "agent/dataplane/rule_tables.h"
 #include "agent/dataplane/unique_fd.h"
 #include "common/status_macros.h"
@@ -36,11 +38,13 @@ absl::Status CheckPinnedMap(const bpf_map* map, const std::string& directory) {
   }
   constexpr char kAdvice[] =
       "or end the calls and run `stem-agent --config FILE --remove` before starting";
+  const uint32_t spare =
+      bpf_map__name(map) == std::string_view("pinholes") ? KernelPinholeTable::PlacesFor(0) : 0;
   if (info.max_entries != bpf_map__max_entries(map)) {
     return absl::FailedPreconditionError(fmt::format(
         "{} holds {} entries and live calls may be in it, the configuration asks for {}: set it "
         "back, {}",
-        path, info.max_entries, bpf_map__max_entries(map), kAdvice));
+        path, info.max_entries - spare, bpf_map__max_entries(map) - spare, kAdvice));
   }
   if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
       info.value_size != bpf_map__value_size(map)) {
@@ -92,7 +96,7 @@ void Specialise(const DataPlaneConfig& config, unsigned outside, unsigned inside
   rodata.agent_down_pass = config.agent_down_pass;
   // Differs from any pipeline's before it, also of an earlier agent's.
   rodata.rule_generation = static_cast<uint32_t>(RandomSeed()) | 1;
-  rodata.filter_shift = PinholeFilter::ShiftFor(PinholeFilter::WordsFor(config.max_pinholes));
+  rodata.bucket_shift = PinholeIndex::ShiftFor(config.max_pinholes);
   rodata.events_per_second = config.events_per_second;
   std::fill_n(rodata.sip_ports, STEM_MAX_SIP_PORTS, 0);
   std::copy(config.sip_ports.begin(), config.sip_ports.end(), rodata.sip_ports);
@@ -103,13 +107,38 @@ void Specialise(const DataPlaneConfig& config, unsigned outside, unsigned inside
   rodata.ssrc_relatch_ns = static_cast<uint64_t>(config.ssrc_relatch.count());
 }
 
+// Of the index of pinholes that an earlier agent has filled, or a new one.
+absl::StatusOr<uint64_t> PinholeSeed(const DataPlaneConfig& config, const std::string& directory) {
+  const absl::StatusOr<UniqueFd> pinned = OpenPinnedMap(directory, "pinhole_index");
+  if (absl::IsNotFound(pinned.status())) return RandomSeed();
+  RETURN_IF_ERROR(pinned.status());
+  const uint32_t last = PinholeIndex::BucketsFor(config.max_pinholes);
+  stem_pinhole_bucket seed{};
+  if (bpf_map_lookup_elem(pinned->get(), &last, &seed) != 0) {
+    return ErrnoStatus(errno, "reading the seed of pinhole_index");
+  }
+  // Zero: whoever made the map was killed before it had a pinhole.
+  return seed.marks != 0 ? seed.marks : RandomSeed();
+}
+
+absl::Status KeepPinholeSeed(const DataPlaneConfig& config, stem_pipeline& pipeline) {
+  const uint32_t last = PinholeIndex::BucketsFor(config.max_pinholes);
+  const stem_pinhole_bucket seed{.marks = pipeline.rodata->pinhole_seed, .slot = {}};
+  if (bpf_map_update_elem(bpf_map__fd(pipeline.maps.pinhole_index), &last, &seed, BPF_ANY) == 0) {
+    return absl::OkStatus();
+  }
+  return ErrnoStatus(errno, "keeping the seed of pinhole_index");
+}
+
 void SetSizes(const DataPlaneConfig& config, stem_pipeline& pipeline) {
   bpf_map__set_max_entries(pipeline.maps.calls, config.max_calls);
-  bpf_map__set_max_entries(pipeline.maps.pinholes, config.max_pinholes);
+  bpf_map__set_max_entries(pipeline.maps.pinhole_index,
+                           PinholeIndex::ElementsFor(config.max_pinholes));
+  const uint32_t places = KernelPinholeTable::PlacesFor(config.max_pinholes);
+  bpf_map__set_max_entries(pipeline.maps.pinholes, places);
+  bpf_map__set_max_entries(pipeline.maps.pinhole_details, places);
   bpf_map__set_max_entries(pipeline.maps.media_limits,
                            MediaLimitTable::EntriesFor(config.max_pinholes));
-  bpf_map__set_max_entries(pipeline.maps.pinhole_filter,
-                           PinholeFilter::WordsFor(config.max_pinholes));
   bpf_map__set_max_entries(pipeline.maps.blocks, config.max_blocks);
   bpf_map__set_max_entries(pipeline.maps.syn_sources, config.max_syn_sources);
   bpf_map__set_max_entries(pipeline.maps.verified_sources, config.max_verified_sources);
@@ -144,9 +173,11 @@ absl::StatusOr<PipelinePtr> LoadPipeline(const DataPlaneConfig& config,
   bpf_object__for_each_map(map, skeleton->obj) {
     if (bpf_map__pin_path(map) != nullptr) RETURN_IF_ERROR(CheckPinnedMap(map, directory));
   }
+  ASSIGN_OR_RETURN(skeleton->rodata->pinhole_seed, PinholeSeed(config, directory));
   if (const int error = stem_pipeline__load(skeleton.get()); error != 0) {
     return ErrnoStatus(error, "loading the pipeline program (the kernel's reason is in the log)");
   }
+  RETURN_IF_ERROR(KeepPinholeSeed(config, *skeleton));
   RETURN_IF_ERROR(FillRuleTables(rules, *skeleton));
   return skeleton;
 }

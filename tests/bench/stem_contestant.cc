@@ -58,7 +58,7 @@ StemContestant::~StemContestant() {
 }
 
 absl::Status StemContestant::OpenPinholes(const FlowRange& range) {
-  KernelPinholeTable table = plane_->pinholes();
+  KernelPinholeTable& table = plane_->pinholes();
   for (uint32_t i = 0; i < range.flows; ++i) {
     const uint32_t flow = range.first + i * range.stride;
     RETURN_IF_ERROR(table.Open(PinholeOf(flow), GrantFor(flow), 1));

@@ -51,7 +51,7 @@ class KernelBench : public ::testing::Test {
     return Run(packet.Build(), side);
   }
 
-  KernelPinholeTable pinholes() { return plane().pinholes(); }
+  KernelPinholeTable& pinholes() { return plane().pinholes(); }
   DataPlane& plane();  // throws when it cannot be loaded, which fails the test
 
   // What TEST_RUN takes on the outside: the root, or libxdp's dispatcher that calls it. (The root

@@ -10,6 +10,7 @@
 #include <set>
 
 #include "agent/dataplane/media_limit_table.h"
+#include "agent/dataplane/pinhole_index.h"
 #include "agent/dataplane/pinned_map.h"
 #include "tests/bpf/kernel_bench.h"
 
@@ -44,20 +45,17 @@ class MediaLimitsTest : public KernelBench {
   static UniqueFd Map(const char* name) {
     return *OpenPinnedMap(DataPlane::PinDirectory(Instance()), name);
   }
-  static stem_pinhole_key KernelKey(int flow) {
-    stem_pinhole_key key{.address = {},
-                         .port = static_cast<__u16>(30000 + flow),
-                         .protocol = 17,
-                         .from_side = STEM_SIDE_OUTSIDE};
-    const IpAddress to = Key(flow).destination.address;
-    std::copy(to.bytes.begin(), to.bytes.end(), key.address);
-    return key;
-  }
+  // What the kernel sees of a pinhole, as the only one to this port.
   static stem_pinhole Entry(int flow) {
-    stem_pinhole entry{};
-    const stem_pinhole_key key = KernelKey(flow);
-    EXPECT_EQ(bpf_map_lookup_elem(Map("pinholes").get(), &key, &entry), 0);
-    return entry;
+    const auto map = MappedArray<stem_pinhole>::Open(
+        OpenPinnedMap(DataPlane::PinDirectory(Instance()), "pinholes")->get(), "pinholes");
+    const auto index = MappedArray<stem_pinhole_bucket>::Open(
+        OpenPinnedMap(DataPlane::PinDirectory(Instance()), "pinhole_index")->get(), "index");
+    for (const uint32_t place : PinholeIndex(index->entries(), map->entries()).Places()) {
+      if (map->entries()[place].key.port == 30000 + flow) return map->entries()[place];
+    }
+    ADD_FAILURE() << "no pinhole " << flow;
+    return {};
   }
   uint16_t Longest(int flow) { return (*pinholes().Find(Key(flow)))->grant.limits.max_length; }
 
@@ -143,11 +141,9 @@ TEST_F(MediaLimitsTest, APinholeWithoutThemLetsNothingPass) {
   ASSERT_TRUE(Open(0, 200).ok());
   stem_pinhole entry = Entry(0);
   entry.limits = MediaLimitTable::EntriesFor(DefaultConfig().max_pinholes);
-  const stem_pinhole_key key = KernelKey(0);
-  const UniqueFd pinholes_map = Map("pinholes"), limits_map = Map("media_limits");
-  ASSERT_EQ(bpf_map_update_elem(pinholes_map.get(), &key, &entry, BPF_EXIST), 0);
+  ASSERT_EQ(bpf_map_update_elem(Map("pinholes").get(), &entry.place, &entry, BPF_EXIST), 0);
   EXPECT_EQ(Media(0, 100), "no_pinhole");
-  EXPECT_EQ(MediaLimitTable::Open(limits_map.get(), pinholes_map.get()).status().code(),
+  EXPECT_EQ(MediaLimitTable::Open(Map("media_limits").get(), {{entry.limits}}).status().code(),
             absl::StatusCode::kFailedPrecondition);
 }
 

@@ -115,12 +115,15 @@ class Script {
       }
     }
     if ((switches & kSmallTables) != 0) {
-      for (const char* name : {"pinholes", "blocks", "permits", "syn_sources", "sip_sources",
-                               "verified_sources", "fragments"}) {
+      for (const char* name :
+           {"blocks", "permits", "syn_sources", "sip_sources", "verified_sources", "fragments"}) {
         machine_.map(name).SetMaxEntries(2);
       }
     }
     machine_.map("media_limits").SetMaxEntries(kPinholes);
+    const uint32_t places = (switches & kSmallTables) != 0 ? 2 : kPinholes;
+    machine_.map("pinholes").SetMaxEntries(places);
+    machine_.map("pinhole_details").SetMaxEntries(places);
     SetModes();
     const uint8_t syn = in_.Byte(), mixed = in_.Byte(), sip = in_.Byte();
     constants.syn_source_limit = Limit(syn);
@@ -158,7 +161,7 @@ class Script {
         return Open();
       case PipelineStep::kClose: {
         const stem_pinhole_key key = PinholeAt(in_.Byte());
-        if (machine_.map("pinholes").Erase(&key)) oracle_.Closed(key);
+        if (machine_.ClosePinhole(key)) oracle_.Closed(key);
         return;
       }
       case PipelineStep::kTime: {
@@ -199,7 +202,7 @@ class Script {
   void Open() {
     const uint8_t which = in_.Byte();
     const stem_pinhole_key key = PinholeAt(which);
-    const auto* before = static_cast<const stem_pinhole*>(machine_.map("pinholes").Lookup(&key));
+    const stem_pinhole* before = machine_.FindPinhole(key);
     stem_pinhole pinhole{};
     if (before != nullptr) pinhole = *before;
     if (before == nullptr) pinhole.opened_ns = machine_.now_ns;
@@ -222,8 +225,8 @@ class Script {
     pinhole.rtp_state = 0;
     pinhole.latch = STEM_LATCH_OPEN;
     pinhole.rules_judged = 0;
-    machine_.SetFilterBit(key);
-    if (machine_.map("pinholes").Update(&key, &pinhole, BPF_ANY) == 0) oracle_.Granted(key);
+    pinhole.key = key;
+    if (machine_.OpenPinhole(pinhole)) oracle_.Granted(key);
   }
 
   // Of `size` at once: unlimited; a second for each; a millisecond; a nanosecond.

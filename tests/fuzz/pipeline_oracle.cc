@@ -88,7 +88,7 @@ std::string PipelineOracle::KeyText(const stem_pinhole_key& key) {
 
 void PipelineOracle::Granted(const stem_pinhole_key& key) {
   SeenPinhole& seen = pinholes_[KeyText(key)];
-  const auto* pinhole = static_cast<const stem_pinhole*>(machine_.map("pinholes").Lookup(&key));
+  const auto* pinhole = machine_.FindPinhole(key);
   MUST_HOLD(pinhole != nullptr);
   seen = {};
   seen.packets = pinhole->packets;
@@ -191,8 +191,9 @@ void PipelineOracle::JudgeBytes(std::span<const uint8_t> frame, const Fate& fate
 bool PipelineOracle::JudgePinholes(std::span<const uint8_t> frame) {
   int passed = 0;
   for (auto& [key, seen] : pinholes_) {
-    const auto* pinhole =
-        static_cast<const stem_pinhole*>(machine_.map("pinholes").Lookup(key.data()));
+    stem_pinhole_key kernel_key;
+    std::memcpy(&kernel_key, key.data(), sizeof(kernel_key));
+    const stem_pinhole* pinhole = machine_.FindPinhole(kernel_key);
     MUST_HOLD(pinhole != nullptr);
     if (pinhole->packets == seen.packets) {
       MUST_HOLD(pinhole->bytes == seen.bytes);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/user_space/machine.h"
 
+#include <linux/bpf.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -38,15 +40,61 @@ void Machine::Use(const UserSpaceRules& rules) {
   for (const auto& map : rules.maps()) maps_[IndexOf(map->shape().name)] = map;
 }
 
-void Machine::SetFilterBit(const stem_pinhole_key& key) {
+stem_pinhole_bucket& Machine::BucketOf(const stem_pinhole_key& key, uint32_t& tag) {
   __u64 address[2];
   std::memcpy(address, key.address, sizeof(address));
-  const uint64_t bit =
-      stem_pinhole_hash(address, key.port, key.from_side) >> constants_.filter_shift;
-  const auto index = static_cast<uint32_t>(bit / 64);
-  void* word = map("pinhole_filter").Lookup(&index);
-  if (word == nullptr) std::abort();  // the shift does not fit the map
-  *static_cast<uint64_t*>(word) |= uint64_t{1} << bit % 64;
+  const uint64_t hash =
+      stem_pinhole_hash(address, key.port, key.from_side, constants_.pinhole_seed);
+  tag = stem_pinhole_tag(hash);
+  const auto index = static_cast<uint32_t>(hash >> constants_.bucket_shift);
+  void* bucket = map("pinhole_index").Lookup(&index);
+  if (bucket == nullptr) std::abort();  // the shift does not fit the map
+  return *static_cast<stem_pinhole_bucket*>(bucket);
+}
+
+stem_pinhole* Machine::FindPinhole(const stem_pinhole_key& key) {
+  uint32_t tag = 0;
+  for (const uint32_t slot : BucketOf(key, tag).slot) {
+    if (slot == 0) continue;
+    const uint32_t place = (slot & STEM_SLOT_PLACE) - 1;
+    auto* pinhole = static_cast<stem_pinhole*>(map("pinholes").Lookup(&place));
+    if (std::memcmp(&pinhole->key, &key, sizeof(key)) == 0) return pinhole;
+  }
+  return nullptr;
+}
+
+bool Machine::OpenPinhole(stem_pinhole value) {
+  const stem_pinhole* before = FindPinhole(value.key);
+  uint32_t tag = 0;
+  stem_pinhole_bucket& bucket = BucketOf(value.key, tag);
+  if (before != nullptr) {
+    value.place = before->place;
+  } else {
+    uint32_t* const free = std::find(std::begin(bucket.slot), std::end(bucket.slot), 0);
+    const uint32_t places = map("pinholes").shape().max_entries;
+    value.place = 0;
+    while (open_places_.contains(value.place)) ++value.place;
+    if (free == std::end(bucket.slot) || value.place == places) return false;
+    open_places_.insert(value.place);
+    bucket.marks |= stem_pinhole_mark(tag);
+    *free = tag << 24 | (value.place + 1);
+  }
+  return map("pinholes").Update(&value.place, &value, BPF_ANY) == 0;
+}
+
+bool Machine::ClosePinhole(const stem_pinhole_key& key) {
+  const stem_pinhole* pinhole = FindPinhole(key);
+  if (pinhole == nullptr) return false;
+  uint32_t tag = 0;
+  stem_pinhole_bucket& bucket = BucketOf(key, tag);
+  bucket.marks = 0;
+  for (__u32& slot : bucket.slot) {
+    if ((slot & STEM_SLOT_PLACE) == pinhole->place + 1) slot = 0;
+    if (slot != 0) bucket.marks |= stem_pinhole_mark(slot >> 24);
+  }
+  open_places_.erase(pinhole->place);
+  const stem_pinhole_details nothing{};
+  return map("pinhole_details").Update(&pinhole->place, &nothing, BPF_ANY) == 0;
 }
 
 // The first word of a map's declaration points to what the helpers look for: it is null in the

@@ -10,6 +10,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -75,8 +76,12 @@ class Machine {
   pipeline_constants& constants() { return constants_; }
   UserSpaceMap& map(std::string_view name);
   void Use(const UserSpaceRules& rules);
-  // Sets the bit of a pinhole, as the agent does before it opens one.
-  void SetFilterBit(const stem_pinhole_key& key);
+  // Pinholes as the agent opens them, as many as map `pinholes` has entries. The kernel's state of
+  // the one for `key`, or null.
+  stem_pinhole* FindPinhole(const stem_pinhole_key& key);
+  // For value.key, in place of the one there was; false when there is no room.
+  bool OpenPinhole(stem_pinhole value);
+  bool ClosePinhole(const stem_pinhole_key& key);
 
   uint64_t now_ns = 1'000'000'000;  // both of the kernel's clocks
   uint64_t cookie_secret = 0x5eed;
@@ -100,10 +105,12 @@ class Machine {
   using AllCounters = std::array<stem_counters, STEM_SIDE_MAX>;
 
   void Enter();
+  stem_pinhole_bucket& BucketOf(const stem_pinhole_key& key, uint32_t& tag);
   AllCounters ReadCounters();
 
   pipeline_constants constants_;
   std::vector<std::shared_ptr<UserSpaceMap>> maps_;  // as declared_maps
+  std::set<uint32_t> open_places_;                   // of `pinholes`
   FrameMemory* frame_ = nullptr;                     // that runs
   Fate* fate_ = nullptr;
   std::unique_ptr<uint8_t[]> reserved_;  // of the ring buffer, not yet submitted

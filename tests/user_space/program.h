@@ -20,7 +20,8 @@ extern "C" {
   X(__u32, default_pass, )                               \
   X(__u32, agent_down_pass, )                            \
   X(__u32, rule_generation, )                            \
-  X(__u32, filter_shift, )                               \
+  X(__u32, bucket_shift, )                               \
+  X(__u64, pinhole_seed, )                               \
   X(__u32, rules_observe, )                              \
   X(__u32, events_per_second, )                          \
   X(__u16, sip_ports, [STEM_MAX_SIP_PORTS])              \
