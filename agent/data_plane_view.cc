@@ -86,6 +86,10 @@ void AddNextHop(const std::vector<uint8_t>& frame, const std::vector<InterfaceSt
   }
 }
 
+std::span<const uint8_t> FrameOf(const v1::SimulatedPacket& packet) {
+  return {reinterpret_cast<const uint8_t*>(packet.frame().data()), packet.frame().size()};
+}
+
 }  // namespace
 
 std::string ModeText(stem_module_mode mode) {
@@ -157,10 +161,8 @@ v1::Simulation DataPlaneView::SimulateOne(const v1::SimulatedPacket& packet) {
     out.set_error("a packet arrives outside or inside");
     return out;
   }
-  const std::span<const uint8_t> frame(reinterpret_cast<const uint8_t*>(packet.frame().data()),
-                                       packet.frame().size());
   const absl::StatusOr<Simulation> simulation =
-      parts_.in_force.Simulate({frame, arrival->index, packet.queue()});
+      parts_.in_force.Simulate({FrameOf(packet), arrival->index, packet.queue()});
   if (!simulation.ok()) {
     out.set_error(std::string(simulation.status().message()));
     return out;
@@ -180,21 +182,28 @@ v1::Simulation DataPlaneView::SimulateOne(const v1::SimulatedPacket& packet) {
   if (simulation->reason == STEM_REASON_media_relayed) {
     AddNextHop(simulation->frame, interfaces, out);
   }
-  if (const absl::StatusOr<Datagram> datagram = DecodeFrame(frame); datagram.ok()) {
-    const auto pinhole = parts_.pinholes.Find({datagram->destination, arrival->side});
-    if (pinhole.ok() && *pinhole) {
-      *out.mutable_pinhole() = ToMessage(**pinhole, MonotonicNanoseconds());
-    }
-  }
   return out;
 }
 
-absl::StatusOr<v1::SimulateResponse> DataPlaneView::NameRules(v1::SimulateResponse answer) {
-  for (v1::Simulation& one : *answer.mutable_simulations()) {
+absl::StatusOr<v1::SimulateResponse> DataPlaneView::Complete(const v1::SimulateRequest& request,
+                                                             v1::SimulateResponse answer) {
+  for (int i = 0; i < answer.simulations_size(); ++i) {
+    v1::Simulation& one = *answer.mutable_simulations(i);
+    if (!one.error().empty()) continue;
     uint32_t rule = 0;
-    if (!absl::SimpleAtoi(one.rule(), &rule)) continue;
-    const std::string name = parts_.rules.NameOf(rule);
-    if (!name.empty()) one.set_rule(name);
+    if (absl::SimpleAtoi(one.rule(), &rule)) {
+      const std::string name = parts_.rules.NameOf(rule);
+      if (!name.empty()) one.set_rule(name);
+    }
+    const v1::SimulatedPacket& packet = request.packets(i);
+    const absl::StatusOr<Datagram> datagram = DecodeFrame(FrameOf(packet));
+    if (!datagram.ok()) continue;
+    const stem_side side =
+        packet.from() == ToMessage(STEM_SIDE_INSIDE) ? STEM_SIDE_INSIDE : STEM_SIDE_OUTSIDE;
+    const auto pinhole = parts_.pinholes.Find({datagram->destination, side});
+    if (pinhole.ok() && *pinhole) {
+      *one.mutable_pinhole() = ToMessage(**pinhole, MonotonicNanoseconds());
+    }
   }
   return answer;
 }

@@ -36,7 +36,8 @@ class DataPlaneView : public DataPlaneSource {
   absl::StatusOr<v1::ListModulesResponse> Modules() override;
   absl::StatusOr<v1::ListModulesResponse> SetModule(const v1::SetModuleRequest& request) override;
   absl::StatusOr<v1::SimulateResponse> Simulate(const v1::SimulateRequest& request) override;
-  absl::StatusOr<v1::SimulateResponse> NameRules(v1::SimulateResponse answer) override;
+  absl::StatusOr<v1::SimulateResponse> Complete(const v1::SimulateRequest& request,
+                                                v1::SimulateResponse answer) override;
   absl::StatusOr<v1::ListBlocksResponse> Blocks() override;
   absl::StatusOr<v1::Block> AddBlock(const v1::AddBlockRequest& request) override;
   absl::StatusOr<v1::Block> RemoveBlock(const v1::RemoveBlockRequest& request) override;

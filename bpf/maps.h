@@ -13,6 +13,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "bpf/fixed_at_load.h"
+#include "bpf/pinhole_hash.h"
 #include "bpf/stem_abi.h"
 
 struct {
@@ -57,9 +58,8 @@ struct {
 
 /*
  * What pinholes allow, each once: a call centre's thousand calls are of a handful of codecs.
- * Written by the agent before a pinhole refers to it; an entry nobody refers to is left alone until
- * many others were, so that no packet on its way finds another's limits. One for each pinhole and
- * some.
+ * Written by the agent before a pinhole refers to it, and left alone until no packet can be on its
+ * way through one that did. One for each place in `pinholes`.
  */
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -115,7 +115,7 @@ FIXED_AT_LOAD __u32 default_pass = 0;    /* default_policy: pass */
 FIXED_AT_LOAD __u32 agent_down_pass = 0; /* signalling.agent_down: pass */
 FIXED_AT_LOAD __u32 rule_generation = 1; /* differs from one rule set to the next, never 0 */
 FIXED_AT_LOAD __u32 bucket_shift = 63;   /* leaves a bucket's number of stem_pinhole_hash() */
-FIXED_AT_LOAD __u64 pinhole_seed = 0;
+FIXED_AT_LOAD __u64 pinhole_keys[STEM_PINHOLE_HASH_KEYS]; /* of the seed in the index */
 FIXED_AT_LOAD __u32 rules_observe = 0; /* the set has observe rules: every packet must meet it */
 FIXED_AT_LOAD __u32 events_per_second = 100; /* per CPU */
 FIXED_AT_LOAD __u16 sip_ports[STEM_MAX_SIP_PORTS] = {5060};

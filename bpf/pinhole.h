@@ -54,7 +54,7 @@ static __noinline struct stem_pinhole* search_neighbour(const struct packet* pac
 
 static __always_inline struct stem_pinhole* find_pinhole(const struct packet* packet) {
   const __u64 hash = stem_pinhole_hash((const __u64*)packet->destination, packet->destination_port,
-                                       packet->side, pinhole_seed);
+                                       packet->side, pinhole_keys);
   const __u32 tag = stem_pinhole_tag(hash);
   __u32 index = hash >> bucket_shift;
   const struct stem_pinhole_bucket* bucket = bpf_map_lookup_elem(&pinhole_index, &index);
@@ -115,7 +115,8 @@ static __always_inline void latch_peer(struct stem_pinhole* pinhole, const struc
   if (!details) return;
   __builtin_memcpy(details->latched_address, packet->source, 16);
   details->latched_port = packet->source_port;
-  __sync_fetch_and_add(&pinhole->latch, 1); /* after the address: STEM_LATCH_TAKEN */
+  /* After the address; unless the agent has begun anew meanwhile. */
+  __sync_val_compare_and_swap(&pinhole->latch, STEM_LATCH_TAKING, STEM_LATCH_TAKEN);
 }
 
 /* One 5-tuple and no other can pass: what the rules said of it once holds until they change. */

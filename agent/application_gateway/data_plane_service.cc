@@ -34,7 +34,9 @@ grpc::Status DataPlaneService::Simulate(grpc::ServerContext* context,
   if (!answer.ok()) return ToGrpc(answer.status());
   return rendezvous_.Answer<v1::SimulateResponse>(
       *context,
-      [source = source_, answer = *std::move(answer)] { return source->NameRules(answer); },
+      [source = source_, request = *request, answer = *std::move(answer)] {
+        return source->Complete(request, answer);
+      },
       response);
 }
 

@@ -20,9 +20,10 @@ class DataPlaneSource {
       const v1::SetModuleRequest& request) = 0;
   virtual absl::StatusOr<v1::SimulateResponse> Simulate(const v1::SimulateRequest& request) = 0;
 
-  // Signalling thread only, which owns the rules: puts their names in the place of the numbers that
-  // Simulate() gave them.
-  virtual absl::StatusOr<v1::SimulateResponse> NameRules(v1::SimulateResponse answer) = 0;
+  // Signalling thread only, which owns rules and pinholes: puts the names of rules in the place of
+  // the numbers that Simulate() gave them, and adds the pinholes the packets were for.
+  virtual absl::StatusOr<v1::SimulateResponse> Complete(const v1::SimulateRequest& request,
+                                                        v1::SimulateResponse answer) = 0;
 
   // Signalling thread only, which follows the security manager's instructions.
   virtual absl::StatusOr<v1::ListThresholdsResponse> Thresholds() = 0;

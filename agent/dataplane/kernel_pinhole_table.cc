@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "agent/dataplane/kernel_pinhole_table.h"
 
+#include <linux/membarrier.h>
 #include <netinet/in.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
+#include <thread>
 
 #include "common/status_macros.h"
 #include "fmt/format.h"
@@ -79,6 +84,15 @@ bool SetGrant(const PinholeGrant& grant, stem_pinhole& value, stem_pinhole_detai
          before.media != value.media || call_before != details.call;
 }
 
+// Every XDP program that runs now has ended: membarrier(2) waits for an RCU grace period, which
+// takes some milliseconds. Where the kernel has none (nohz_full), a time no packet takes.
+void AwaitPacketsOnTheirWay() {
+  constexpr std::chrono::milliseconds kLongest{100};
+  if (syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0) {
+    std::this_thread::sleep_for(kLongest);
+  }
+}
+
 std::string Name(const PinholeKey& key) {
   return fmt::format("pinhole to {}", key.destination.ToString());
 }
@@ -101,7 +115,7 @@ absl::StatusOr<std::unique_ptr<KernelPinholeTable>> KernelPinholeTable::Open(con
     limits.push_back(table->pinholes_.entries()[place].limits);
   }
   for (uint32_t place = 0; place < is_free.size(); ++place) {
-    if (is_free[place]) table->free_.push_back(place);
+    if (is_free[place]) table->free_.push_back({.place = place});
   }
   ASSIGN_OR_RETURN(MediaLimitTable in_use, MediaLimitTable::Open(maps.limits, limits));
   table->limits_ = std::make_unique<MediaLimitTable>(std::move(in_use));
@@ -112,11 +126,10 @@ absl::Status KernelPinholeTable::Open(const PinholeKey& key, const PinholeGrant&
                                       uint64_t now_ns) {
   const stem_pinhole_key kernel_key = ToKernel(key);
   const std::optional<uint32_t> before = index_.Find(kernel_key);
-  const auto no_room = [&key] {
+  if (!before.has_value() && free_.size() <= kSpare) {
     return absl::ResourceExhaustedError(
         fmt::format("no room for the {} (limits.pinholes)", Name(key)));
-  };
-  if (!before.has_value() && free_.size() <= kSpare) return no_room();
+  }
 
   stem_pinhole value{};
   value.key = kernel_key;
@@ -135,9 +148,11 @@ absl::Status KernelPinholeTable::Open(const PinholeKey& key, const PinholeGrant&
     value.rtp_state = 0;
     value.latch = STEM_LATCH_OPEN;
   }
+  // Who was about to take it has the old place.
+  if (value.latch == STEM_LATCH_TAKING) value.latch = STEM_LATCH_OPEN;
   value.rules_judged = 0;
+  value.place = Take();
   value.limits = limits_->Use(ToKernel(grant.limits));
-  value.place = free_.front();
   pinholes_.entries()[value.place] = value;
   details_.entries()[value.place] = details;
   if (before.has_value()) {
@@ -145,15 +160,26 @@ absl::Status KernelPinholeTable::Open(const PinholeKey& key, const PinholeGrant&
     Free(*before);
   } else if (!index_.Add(kernel_key, value.place)) {
     limits_->Release(value.limits);
-    return no_room();
+    free_.push_front({.place = value.place});
+    return absl::ResourceExhaustedError(fmt::format(
+        "no room for the {} where its hash puts it: 28 others are there by chance", Name(key)));
   }
-  free_.pop_front();
   return absl::OkStatus();
 }
 
+uint32_t KernelPinholeTable::Take() {
+  const FreePlace place = free_.front();
+  if (place.since == waits_) {
+    AwaitPacketsOnTheirWay();
+    ++waits_;
+  }
+  free_.pop_front();
+  if (place.limits.has_value()) limits_->Release(*place.limits);
+  return place.place;
+}
+
 void KernelPinholeTable::Free(uint32_t place) {
-  limits_->Release(pinholes_.entries()[place].limits);
-  free_.push_back(place);
+  free_.push_back({place, pinholes_.entries()[place].limits, waits_});
 }
 
 absl::StatusOr<std::optional<PinholeUse>> KernelPinholeTable::Close(const PinholeKey& key) {

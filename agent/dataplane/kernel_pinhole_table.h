@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "agent/dataplane/mapped_array.h"
@@ -37,9 +38,16 @@ class KernelPinholeTable : public PinholeTable {
   absl::StatusOr<std::vector<Pinhole>> List() const override;
 
  private:
-  // Places that are free even when the table is full: one for a change, and those that came free
-  // last, through which packets may be on their way.
-  static constexpr uint32_t kSpare = 1 + 64;
+  // Places that are free even when the table is full: one for a change, and so many that have to be
+  // used before the agent waits for packets that may be on their way through them.
+  static constexpr uint32_t kSpare = 1 + 1024;
+
+  struct FreePlace {
+    uint32_t place = 0;
+    // Left in use, for a packet on its way.
+    std::optional<uint32_t> limits{};
+    uint64_t since = 0;  // in waits_
+  };
 
   KernelPinholeTable(MappedArray<stem_pinhole_bucket> buckets, MappedArray<stem_pinhole> pinholes,
                      MappedArray<stem_pinhole_details> details)
@@ -49,6 +57,8 @@ class KernelPinholeTable : public PinholeTable {
         index_(buckets_.entries(), pinholes_.entries()) {}
 
   Pinhole At(uint32_t place) const;
+  // A place that no packet is on its way through.
+  uint32_t Take();
   void Free(uint32_t place);
 
   MappedArray<stem_pinhole_bucket> buckets_;
@@ -56,7 +66,8 @@ class KernelPinholeTable : public PinholeTable {
   MappedArray<stem_pinhole_details> details_;
   PinholeIndex index_;
   std::unique_ptr<MediaLimitTable> limits_;
-  std::deque<uint32_t> free_;  // that for longest first
+  std::deque<FreePlace> free_;  // that for longest first
+  uint64_t waits_ = 1;          // for packets on their way
 };
 
 }  // namespace stem

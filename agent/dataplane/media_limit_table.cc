@@ -7,15 +7,6 @@
 #include "fmt/format.h"
 
 namespace stem {
-namespace {
-
-// So many others are written before an entry that a packet may still read is.
-constexpr uint32_t kAtRest = 64;
-
-}  // namespace
-
-uint32_t MediaLimitTable::EntriesFor(uint32_t max_pinholes) { return max_pinholes + 1 + kAtRest; }
-
 absl::StatusOr<MediaLimitTable> MediaLimitTable::Open(int limits_fd,
                                                       std::span<const uint32_t> in_use) {
   ASSIGN_OR_RETURN(auto map, MappedArray<stem_media_limits>::Open(limits_fd, "media_limits"));

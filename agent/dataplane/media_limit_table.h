@@ -19,18 +19,14 @@ namespace stem {
 // The one writer of the map. Only one thread may use it.
 class MediaLimitTable {
  public:
-  // For a table of so many pinholes, even when no two of them allow the same.
-  static uint32_t EntriesFor(uint32_t max_pinholes);
-
   // With these entries in use, each as often as it is named: by the pinholes of an earlier agent.
   // FAILED_PRECONDITION when one of them does not exist.
   static absl::StatusOr<MediaLimitTable> Open(int limits_fd, std::span<const uint32_t> in_use);
 
-  // The entry with these limits, for one user more: before a pinhole with it is opened. There is
-  // always one: every pinhole has one, and one is about to be changed.
+  // The entry with these limits, for one user more: before a pinhole with it is opened. There must
+  // be fewer users than entries.
   uint32_t Use(const stem_media_limits& limits);
-  // After the pinhole is closed, or uses another. What nobody uses is written over as late as can
-  // be: a packet on its way through the pinhole may still read it.
+  // When no packet can be on its way through a pinhole with it.
   void Release(uint32_t index);
 
   const stem_media_limits& At(uint32_t index) const { return map_.entries()[index]; }

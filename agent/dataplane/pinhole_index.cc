@@ -40,25 +40,35 @@ PinholeIndex::PinholeIndex(std::span<stem_pinhole_bucket> elements,
                            std::span<const stem_pinhole> pinholes)
     : buckets_(elements.first(elements.size() - 1)),
       pinholes_(pinholes),
-      seed_(elements.back().marks),
-      shift_(64 - static_cast<uint32_t>(std::countr_zero(buckets_.size()))) {}
+      shift_(64 - static_cast<uint32_t>(std::countr_zero(buckets_.size()))) {
+  stem_pinhole_hash_keys(elements.back().marks, keys_.data());
+}
 
 PinholeIndex::Home PinholeIndex::HomeOf(const stem_pinhole_key& key) const {
   __u64 address[2];
   std::memcpy(address, key.address, sizeof(address));
-  const uint64_t hash = stem_pinhole_hash(address, key.port, key.from_side, seed_);
+  const uint64_t hash = stem_pinhole_hash(address, key.port, key.from_side, keys_.data());
   return {static_cast<uint32_t>(hash >> shift_), stem_pinhole_tag(hash)};
 }
 
 absl::StatusOr<std::vector<uint32_t>> PinholeIndex::Adopt() {
   std::vector<uint32_t> places;
+  std::vector<bool> seen(pinholes_.size());
+  const auto is_right = [&](uint32_t slot, uint32_t bucket) {
+    const uint32_t place = PlaceOf(slot);
+    if (place >= pinholes_.size() || seen[place] || pinholes_[place].place != place) return false;
+    seen[place] = true;
+    const Home home = HomeOf(pinholes_[place].key);
+    return home.bucket / 2 == bucket / 2 && home.tag == slot >> kTagShift;
+  };
   for (uint32_t bucket = 0; bucket < buckets_.size(); ++bucket) {
     for (const uint32_t slot : buckets_[bucket].slot) {
       if (slot == 0) continue;
       const uint32_t place = PlaceOf(slot);
-      if (place >= pinholes_.size() || HomeOf(pinholes_[place].key).bucket / 2 != bucket / 2) {
+      if (!is_right(slot, bucket)) {
         return absl::FailedPreconditionError(fmt::format(
-            "bucket {} of pinhole_index leads to place {} of {}, which is not of a pinhole there: "
+            "bucket {} of pinhole_index leads to place {} of {}, where no pinhole of this bucket "
+            "is: "
             "another program wrote into the maps; `stem-agent --config FILE --remove` before "
             "starting ends the calls",
             bucket, place, pinholes_.size()));

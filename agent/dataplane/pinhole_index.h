@@ -2,12 +2,14 @@
 // Where the pinholes lie: map `pinhole_index`, a hash table whose buckets are cache lines.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "bpf/pinhole_hash.h"
 #include "bpf/stem_abi.h"
 
 namespace stem {
@@ -27,7 +29,7 @@ class PinholeIndex {
   PinholeIndex(std::span<stem_pinhole_bucket> elements, std::span<const stem_pinhole> pinholes);
 
   // The places that are in use, and makes the marks right, which a killed agent may have left
-  // wrong. FAILED_PRECONDITION when an entry leads nowhere.
+  // wrong. FAILED_PRECONDITION when an entry leads to what is no pinhole of its bucket.
   absl::StatusOr<std::vector<uint32_t>> Adopt();
 
   std::optional<uint32_t> Find(const stem_pinhole_key& key) const;
@@ -54,7 +56,7 @@ class PinholeIndex {
 
   const std::span<stem_pinhole_bucket> buckets_;
   const std::span<const stem_pinhole> pinholes_;
-  const uint64_t seed_;
+  std::array<__u64, STEM_PINHOLE_HASH_KEYS> keys_;
   const uint32_t shift_;
 };
 

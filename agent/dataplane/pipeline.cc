@@ -11,11 +11,11 @@
 
 #include "agent/dataplane/errno_status.h"
 #include "agent/dataplane/kernel_pinhole_table.h"
-#include "agent/dataplane/media_limit_table.h"
 #include "agent/dataplane/pinhole_index.h"
 #include "agent/dataplane/pinned_map.h"
 #include "agent/dataplane/rule_tables.h"
 #include "agent/dataplane/unique_fd.h"
+#include "bpf/pinhole_hash.h"
 #include "common/status_macros.h"
 #include "fmt/format.h"
 #include "stem_pipeline.skel.h"
@@ -38,6 +38,11 @@ absl::Status CheckPinnedMap(const bpf_map* map, const std::string& directory) {
   }
   constexpr char kAdvice[] =
       "or end the calls and run `stem-agent --config FILE --remove` before starting";
+  if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
+      info.value_size != bpf_map__value_size(map)) {
+    return absl::FailedPreconditionError(fmt::format(
+        "{} was made by another version of stem-agent: start that one, {}", path, kAdvice));
+  }
   const uint32_t spare =
       bpf_map__name(map) == std::string_view("pinholes") ? KernelPinholeTable::PlacesFor(0) : 0;
   if (info.max_entries != bpf_map__max_entries(map)) {
@@ -45,11 +50,6 @@ absl::Status CheckPinnedMap(const bpf_map* map, const std::string& directory) {
         "{} holds {} entries and live calls may be in it, the configuration asks for {}: set it "
         "back, {}",
         path, info.max_entries - spare, bpf_map__max_entries(map) - spare, kAdvice));
-  }
-  if (info.type != bpf_map__type(map) || info.key_size != bpf_map__key_size(map) ||
-      info.value_size != bpf_map__value_size(map)) {
-    return absl::FailedPreconditionError(fmt::format(
-        "{} was made by another version of stem-agent: start that one, {}", path, kAdvice));
   }
   return absl::OkStatus();
 }
@@ -121,10 +121,12 @@ absl::StatusOr<uint64_t> PinholeSeed(const DataPlaneConfig& config, const std::s
   return seed.marks != 0 ? seed.marks : RandomSeed();
 }
 
-absl::Status KeepPinholeSeed(const DataPlaneConfig& config, stem_pipeline& pipeline) {
+absl::Status KeepPinholeSeed(const DataPlaneConfig& config, uint64_t seed,
+                             const stem_pipeline& pipeline) {
   const uint32_t last = PinholeIndex::BucketsFor(config.max_pinholes);
-  const stem_pinhole_bucket seed{.marks = pipeline.rodata->pinhole_seed, .slot = {}};
-  if (bpf_map_update_elem(bpf_map__fd(pipeline.maps.pinhole_index), &last, &seed, BPF_ANY) == 0) {
+  const stem_pinhole_bucket element{.marks = seed, .slot = {}};
+  if (bpf_map_update_elem(bpf_map__fd(pipeline.maps.pinhole_index), &last, &element, BPF_ANY) ==
+      0) {
     return absl::OkStatus();
   }
   return ErrnoStatus(errno, "keeping the seed of pinhole_index");
@@ -137,8 +139,7 @@ void SetSizes(const DataPlaneConfig& config, stem_pipeline& pipeline) {
   const uint32_t places = KernelPinholeTable::PlacesFor(config.max_pinholes);
   bpf_map__set_max_entries(pipeline.maps.pinholes, places);
   bpf_map__set_max_entries(pipeline.maps.pinhole_details, places);
-  bpf_map__set_max_entries(pipeline.maps.media_limits,
-                           MediaLimitTable::EntriesFor(config.max_pinholes));
+  bpf_map__set_max_entries(pipeline.maps.media_limits, places);
   bpf_map__set_max_entries(pipeline.maps.blocks, config.max_blocks);
   bpf_map__set_max_entries(pipeline.maps.syn_sources, config.max_syn_sources);
   bpf_map__set_max_entries(pipeline.maps.verified_sources, config.max_verified_sources);
@@ -173,11 +174,12 @@ absl::StatusOr<PipelinePtr> LoadPipeline(const DataPlaneConfig& config,
   bpf_object__for_each_map(map, skeleton->obj) {
     if (bpf_map__pin_path(map) != nullptr) RETURN_IF_ERROR(CheckPinnedMap(map, directory));
   }
-  ASSIGN_OR_RETURN(skeleton->rodata->pinhole_seed, PinholeSeed(config, directory));
+  ASSIGN_OR_RETURN(const uint64_t seed, PinholeSeed(config, directory));
+  stem_pinhole_hash_keys(seed, skeleton->rodata->pinhole_keys);
   if (const int error = stem_pipeline__load(skeleton.get()); error != 0) {
     return ErrnoStatus(error, "loading the pipeline program (the kernel's reason is in the log)");
   }
-  RETURN_IF_ERROR(KeepPinholeSeed(config, *skeleton));
+  RETURN_IF_ERROR(KeepPinholeSeed(config, seed, *skeleton));
   RETURN_IF_ERROR(FillRuleTables(rules, *skeleton));
   return skeleton;
 }

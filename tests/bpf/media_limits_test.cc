@@ -126,7 +126,7 @@ TEST_F(MediaLimitsTest, TheNextAgentKnowsWhoUsesWhat) {
   ASSERT_TRUE(plane().adopted());
   ASSERT_TRUE(pinholes().Close(Key(0)).ok());
   // More changes than there are entries.
-  for (int change = 0; change < 200; ++change) {
+  for (int change = 0; change < 1500; ++change) {
     ASSERT_TRUE(Open(3, static_cast<uint16_t>(400 + change)).ok());
     ASSERT_NE(Entry(3).limits, Entry(1).limits);
     ASSERT_NE(Entry(3).limits, Entry(2).limits);
@@ -140,7 +140,7 @@ TEST_F(MediaLimitsTest, TheNextAgentKnowsWhoUsesWhat) {
 TEST_F(MediaLimitsTest, APinholeWithoutThemLetsNothingPass) {
   ASSERT_TRUE(Open(0, 200).ok());
   stem_pinhole entry = Entry(0);
-  entry.limits = MediaLimitTable::EntriesFor(DefaultConfig().max_pinholes);
+  entry.limits = KernelPinholeTable::PlacesFor(DefaultConfig().max_pinholes);
   ASSERT_EQ(bpf_map_update_elem(Map("pinholes").get(), &entry.place, &entry, BPF_EXIST), 0);
   EXPECT_EQ(Media(0, 100), "no_pinhole");
   EXPECT_EQ(MediaLimitTable::Open(Map("media_limits").get(), {{entry.limits}}).status().code(),

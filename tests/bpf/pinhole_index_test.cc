@@ -59,13 +59,15 @@ class PinholeIndexTest : public KernelBench {
   std::vector<int> FlowsOfOneBucket(size_t count) {
     const auto map = Map();
     const auto buckets = static_cast<uint64_t>(map.entries().size() - 1);
+    __u64 keys[STEM_PINHOLE_HASH_KEYS];
+    stem_pinhole_hash_keys(map.entries().back().marks, keys);
     std::vector<int> flows;
     for (int flow = 0; flows.size() < count; ++flow) {
       const IpAddress to = Key(flow).destination.address;
       __u64 address[2];
       std::copy_n(to.bytes.begin(), 16, reinterpret_cast<uint8_t*>(address));
-      const uint64_t hash = stem_pinhole_hash(address, static_cast<uint16_t>(30000 + flow),
-                                              STEM_SIDE_OUTSIDE, map.entries().back().marks);
+      const uint64_t hash =
+          stem_pinhole_hash(address, static_cast<uint16_t>(30000 + flow), STEM_SIDE_OUTSIDE, keys);
       if (hash >> (64 - std::countr_zero(buckets)) == 0) flows.push_back(flow);
     }
     return flows;
@@ -183,27 +185,66 @@ TEST_F(PinholeIndexTest, TheNextAgentMakesItRightAgain) {
   EXPECT_TRUE(IsEmpty());
 }
 
-TEST_F(PinholeIndexTest, AnEntryThatLeadsNowhereIsToldToTheNextAgent) {
+// Also with a full table, when every place that comes free is needed again soon.
+TEST_F(PinholeIndexTest, ChangesWithoutEnd) {
+  for (int flow = 0; flow < 16; ++flow) ASSERT_TRUE(Open(flow).ok());
+  for (int change = 0; change < 5000; ++change) ASSERT_TRUE(Open(change % 16).ok()) << change;
+  for (int flow = 0; flow < 16; ++flow) EXPECT_TRUE(IsFound(flow)) << flow;
+  EXPECT_EQ(pinholes().List()->size(), 16u);
+}
+
+TEST_F(PinholeIndexTest, WhatIsNoPinholeOfItsBucketIsToldToTheNextAgent) {
   ASSERT_TRUE(Open(1).ok());
   const auto map = Map();
-  map.entries()[0].slot[13] = 0x7fffff;
-  const auto opened = DataPlane::Open(DefaultConfig());
-  EXPECT_EQ(opened.status().code(), absl::StatusCode::kFailedPrecondition);
-  EXPECT_NE(opened.status().message().find("--remove"), std::string::npos) << opened.status();
-  EXPECT_TRUE(IsFound(1)) << "what runs goes on";
+  uint32_t* slot = nullptr;
+  for (stem_pinhole_bucket& bucket : map.entries().first(map.entries().size() - 1)) {
+    for (uint32_t& one : bucket.slot) {
+      if (one != 0) slot = &one;
+    }
+  }
+  ASSERT_NE(slot, nullptr);
+  // No place; a place without a pinhole; another tag; the same place twice.
+  const uint32_t right = *slot;
+  for (const auto& [at, wrong] : {std::pair(slot + 1, 0x7fffffu), std::pair(slot + 1, 9u),
+                                  std::pair(slot, right ^ 0x1000000), std::pair(slot + 1, right)}) {
+    const uint32_t before = *at;
+    *at = wrong;
+    const auto opened = DataPlane::Open(DefaultConfig());
+    EXPECT_EQ(opened.status().code(), absl::StatusCode::kFailedPrecondition) << wrong;
+    EXPECT_NE(opened.status().message().find("--remove"), std::string::npos) << opened.status();
+    *at = before;
+    EXPECT_TRUE(IsFound(1)) << "what runs goes on";
+  }
+}
+
+// Whoever owns a network, and knows the hash but not its seed, cannot choose keys that meet.
+TEST_F(PinholeIndexTest, NoFamilyOfKeysMeets) {
+  for (const uint64_t seed : {0x1ull, 0xffffffffull, 0xfeedface00000000ull, 0x123456789abcdefull}) {
+    __u64 keys[STEM_PINHOLE_HASH_KEYS];
+    stem_pinhole_hash_keys(seed, keys);
+    std::set<uint64_t> hashes;
+    for (uint32_t i = 0; i < 256; ++i) {
+      const auto port = static_cast<uint16_t>(10000 + i);
+      const __u64 address[2] = {0x200db80120, uint64_t{port} << 16 | uint64_t{port} << 32};
+      hashes.insert(stem_pinhole_hash(address, port, 1, keys) >> 32);
+    }
+    EXPECT_EQ(hashes.size(), 256u) << seed;
+  }
 }
 
 // Sequential addresses and ports, as the media of a real server, under any seed: buckets fill as by
 // chance (of 1,024 with four each, 3 with more than ten).
 TEST_F(PinholeIndexTest, SpreadsLikeAddressesAndPorts) {
   constexpr uint32_t kPinholes = 4096;
-  for (const uint64_t seed : {0x1ull, 0xffffffffull, 0xfeedface00000000ull, 0x123456789abcdefull}) {
+  for (uint64_t seed = 1; seed < 40; ++seed) {
+    __u64 keys[STEM_PINHOLE_HASH_KEYS];
+    stem_pinhole_hash_keys(seed, keys);
     std::map<uint64_t, int> buckets;
     for (uint32_t i = 0; i < kPinholes; ++i) {
       const IpAddress to = At(fmt::format("198.51.100.{}:1", i % 16)).address;
       __u64 address[2];
       std::copy_n(to.bytes.begin(), 16, reinterpret_cast<uint8_t*>(address));
-      ++buckets[stem_pinhole_hash(address, static_cast<uint16_t>(10000 + 2 * (i / 16)), 1, seed) >>
+      ++buckets[stem_pinhole_hash(address, static_cast<uint16_t>(10000 + 2 * (i / 16)), 1, keys) >>
                 PinholeIndex::ShiftFor(kPinholes)];
     }
     const auto crowded = std::count_if(buckets.begin(), buckets.end(),

@@ -31,6 +31,7 @@ Machine::Machine() : constants_(kAsInTheSource) {
   for (uint32_t i = 0; i < declared_map_count; ++i) {
     maps_.push_back(std::make_shared<UserSpaceMap>(declared_maps[i]));
   }
+  stem_pinhole_hash_keys(1, constants_.pinhole_keys);
 }
 
 UserSpaceMap& Machine::map(std::string_view name) { return *maps_[IndexOf(name)]; }
@@ -44,7 +45,7 @@ stem_pinhole_bucket& Machine::BucketOf(const stem_pinhole_key& key, uint32_t& ta
   __u64 address[2];
   std::memcpy(address, key.address, sizeof(address));
   const uint64_t hash =
-      stem_pinhole_hash(address, key.port, key.from_side, constants_.pinhole_seed);
+      stem_pinhole_hash(address, key.port, key.from_side, constants_.pinhole_keys);
   tag = stem_pinhole_tag(hash);
   const auto index = static_cast<uint32_t>(hash >> constants_.bucket_shift);
   void* bucket = map("pinhole_index").Lookup(&index);

@@ -6,6 +6,7 @@
 #ifndef STEM_USER_SPACE_PROGRAM_H
 #define STEM_USER_SPACE_PROGRAM_H
 
+#include "bpf/pinhole_hash.h"
 #include "bpf/rule_abi.h"
 #include "tests/user_space/helpers.h"
 
@@ -21,7 +22,7 @@ extern "C" {
   X(__u32, agent_down_pass, )                            \
   X(__u32, rule_generation, )                            \
   X(__u32, bucket_shift, )                               \
-  X(__u64, pinhole_seed, )                               \
+  X(__u64, pinhole_keys, [STEM_PINHOLE_HASH_KEYS])       \
   X(__u32, rules_observe, )                              \
   X(__u32, events_per_second, )                          \
   X(__u16, sip_ports, [STEM_MAX_SIP_PORTS])              \

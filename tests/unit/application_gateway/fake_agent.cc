@@ -137,7 +137,8 @@ absl::StatusOr<v1::SimulateResponse> ScriptedDataPlane::Simulate(
   return out;
 }
 
-absl::StatusOr<v1::SimulateResponse> ScriptedDataPlane::NameRules(v1::SimulateResponse answer) {
+absl::StatusOr<v1::SimulateResponse> ScriptedDataPlane::Complete(const v1::SimulateRequest&,
+                                                                 v1::SimulateResponse answer) {
   NoteThread();
   return answer;
 }
