@@ -17,9 +17,9 @@
  * destination's 16 bytes.
  */
 #define STEM_PINHOLE_HASH_KEYS 6
-static inline __attribute__((always_inline)) __u64 stem_pinhole_hash(
-    const __u64 address[2], __u16 port, __u8 from_side,
-    const volatile __u64 keys[STEM_PINHOLE_HASH_KEYS]) {
+static inline __attribute__((always_inline)) __u64 stem_pinhole_hash(const __u64 address[2],
+                                                                     __u16 port, __u8 from_side,
+                                                                     const volatile __u64* keys) {
   __u64 hash = (address[0] & 0xffffffff) * keys[0] + (address[0] >> 32) * keys[1] +
                (address[1] & 0xffffffff) * keys[2] + (address[1] >> 32) * keys[3] +
                ((__u64)port << 8 | from_side) * keys[4] + keys[5];
