@@ -35,6 +35,7 @@ grpc::Status Ask(Stub& stub,
                  grpc::Status (v1::Control::StubInterface::*method)(grpc::ClientContext*,
                                                                     const Request&, Response*),
                  const Request& request, Response* response) {
+  HandOver();
   grpc::ClientContext context;
   return (stub.*method)(&context, request, response);
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/unit/application_gateway/fake_agent.h"
 
+#include <atomic>
 #include <future>
 #include <utility>
 
@@ -8,6 +9,13 @@
 #include "gtest/gtest.h"
 
 namespace stem {
+namespace {
+
+std::atomic<int> handed_over = 0;
+
+}  // namespace
+
+void HandOver() { handed_over.fetch_add(1, std::memory_order_acq_rel); }
 
 SignallingThread::SignallingThread() : thread_([this] { Work(); }) {}
 
@@ -57,6 +65,7 @@ void SignallingThread::Work() {
 }
 
 void ScriptedSource::NoteThread() {
+  (void)handed_over.load(std::memory_order_acquire);
   ++asked;
   if (std::this_thread::get_id() != expected_thread) ++wrong_thread;
 }
@@ -112,6 +121,7 @@ absl::StatusOr<v1::ListRulesResponse> ScriptedSource::Rules() {
 absl::StatusOr<v1::ReloadRulesResponse> ScriptedSource::ReloadRules() { return reload; }
 
 void ScriptedDataPlane::NoteThread() {
+  (void)handed_over.load(std::memory_order_acquire);
   if (std::this_thread::get_id() != expected_thread) ++wrong_thread;
 }
 

@@ -97,6 +97,10 @@ class ScriptedDataPlane : public DataPlaneSource {
   void NoteThread();
 };
 
+// What a test writes into an agent before it asks is read by the signalling thread: gRPC hands over
+// from the one to the other, which ThreadSanitizer does not see. Before a question.
+void HandOver();
+
 struct FakeAgent {
   // Fails the test when the socket cannot be opened.
   explicit FakeAgent(ApplicationGatewayOptions options = {});
