@@ -86,7 +86,7 @@ absl::StatusOr<KernelTables> KernelTables::Open(const std::string& pin_directory
   for (const char* name : kTables) {
     ASSIGN_OR_RETURN(UniqueFd fd, OpenPinnedMap(pin_directory, name));
     ASSIGN_OR_RETURN(const bpf_map_info info, Describe(fd.get(), name));
-    const bool is_pinholes = info.type == BPF_MAP_TYPE_ARRAY;
+    const bool is_pinholes = tables.maps_.size() == kPinholes;
     tables.uses_.push_back({.name = name,
                             .forgets_oldest = info.type == BPF_MAP_TYPE_LRU_HASH,
                             .limit = is_pinholes

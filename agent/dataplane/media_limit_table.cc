@@ -7,6 +7,7 @@
 #include "fmt/format.h"
 
 namespace stem {
+
 absl::StatusOr<MediaLimitTable> MediaLimitTable::Open(int limits_fd,
                                                       std::span<const uint32_t> in_use) {
   ASSIGN_OR_RETURN(auto map, MappedArray<stem_media_limits>::Open(limits_fd, "media_limits"));

@@ -4,6 +4,8 @@
 
 #include <thread>
 
+#include "agent/dataplane/mapped_array.h"
+#include "agent/dataplane/pinned_map.h"
 #include "common/clock.h"
 #include "tests/bpf/kernel_bench.h"
 
@@ -232,6 +234,26 @@ TEST_F(RtpChecksTest, ALatchOfOneAddressTakesItsPort) {
   OpenAs(STEM_MEDIA_RTP, {}, STEM_PEER_LATCH, "192.0.2.10:0");
   EXPECT_EQ(Send(Rtp({}), "192.0.2.66", 4000), "wrong_peer");
   EXPECT_EQ(Send(Rtp({}), "192.0.2.10", 4321), "media_relayed");
+  EXPECT_EQ(Send(Rtp({.sequence = 2}), "192.0.2.10", 4322), "wrong_peer");
+}
+
+// The CPU that was taking it writes into the place that the pinhole had before.
+TEST_F(RtpChecksTest, AGrantChangedWhileSomebodyLatchesCanBeLatched) {
+  OpenAs(STEM_MEDIA_RTP, {}, STEM_PEER_LATCH, "192.0.2.10:0");
+  {
+    const auto map = *MappedArray<stem_pinhole>::Open(
+        OpenPinnedMap(DataPlane::PinDirectory(Instance()), "pinholes")->get(), "pinholes");
+    int open = 0;
+    for (stem_pinhole& pinhole : map.entries()) {
+      if (pinhole.peer_match != STEM_PEER_LATCH) continue;
+      pinhole.latch = STEM_LATCH_TAKING;
+      ++open;
+    }
+    ASSERT_EQ(open, 1);
+  }
+  OpenAs(STEM_MEDIA_RTP, {.max_length = 1000}, STEM_PEER_LATCH, "192.0.2.10:0");
+  EXPECT_EQ(Send(Rtp({}), "192.0.2.10", 4321), "media_relayed");
+  EXPECT_EQ(Use().latched, At("192.0.2.10:4321"));
   EXPECT_EQ(Send(Rtp({.sequence = 2}), "192.0.2.10", 4322), "wrong_peer");
 }
 
